@@ -1,0 +1,25 @@
+"""Check whether a partition's inputs or scores drifted, and whether the champion still does what it promised.
+
+Scheduled by partition and backfillable, once the partition is scored. Drift or decay ends in a signal, which wakes `retrain`.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from evenkeel.airflow import assets
+from evenkeel.airflow.declare import daily, dag_arguments, model_specs, partition_param
+from evenkeel.airflow.operators import drift_check
+
+for spec in model_specs("drift_check"):
+    with DAG(
+        **dag_arguments(spec, "drift_check", __doc__, active_runs=4),
+        schedule=daily(spec, spec.drift.schedule, offset=-1),
+        params=partition_param(),
+    ):
+        gather = drift_check.GatherWindowOperator(task_id="gather", model=spec.model)
+        drift = drift_check.MeasureDriftOperator(task_id="drift", model=spec.model)
+        performance = drift_check.MeasurePerformanceOperator(task_id="performance", model=spec.model)
+        record = drift_check.RecordCheckOperator(task_id="record", model=spec.model, signal="signal")
+        signal = drift_check.SignalOperator(task_id="signal", model=spec.model, outlets=[assets.drift(spec.model)])
+        gather >> [drift, performance] >> record >> signal

@@ -1,0 +1,40 @@
+"""Answer a drift or decay signal: launch a training if the signal persists, or put on record why not.
+
+Woken by the model's drift asset, once for each partition that signalled. The decision reads the check table and the ledger.
+By hand or through the REST API, pass `as_of` in the conf.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from evenkeel.airflow import assets
+from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs
+from evenkeel.airflow.operators import retrain
+
+AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
+
+for spec in model_specs("retrain"):
+    with DAG(
+        **dag_arguments(spec, "retrain", __doc__, active_runs=1),
+        schedule=PartitionedAssetTimetable(assets=assets.drift(spec.model)),
+        params=as_of_param(),
+    ):
+        decide = retrain.AnswerSignalOperator(task_id="decide", model=spec.model, launch="launch_training")
+        launch = TriggerDagRunOperator(
+            task_id="launch_training",
+            trigger_dag_id=dag_id(spec, "train"),
+            trigger_run_id=f"retrain__{AS_OF}",
+            logical_date=None,
+            conf={"as_of": AS_OF},
+            reset_dag_run=True,
+            wait_for_completion=True,
+            deferrable=True,
+            poke_interval=5,
+            execution_timeout=timedelta(hours=6),
+        )
+        report = retrain.ReportAnswerOperator(task_id="report", model=spec.model)
+        decide >> launch >> report

@@ -1,0 +1,27 @@
+"""Score a partition with the champion of its day, and publish it in one commit.
+
+Scheduled by partition and backfillable. By hand or through the REST API, pass a partition key, or `partition` in the conf.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from evenkeel.airflow import assets
+from evenkeel.airflow.declare import daily, dag_arguments, model_specs, partition_param
+from evenkeel.airflow.operators import score
+
+for spec in model_specs("score"):
+    with DAG(
+        **dag_arguments(spec, "score", __doc__, active_runs=4),
+        schedule=daily(spec, spec.scoring.schedule, offset=0 if spec.scores_the_day_it_runs else -1),
+        params=partition_param(),
+    ):
+        extract = score.ExtractPartitionOperator(task_id="extract", model=spec.model)
+        validate = score.ValidatePartitionOperator(task_id="validate", model=spec.model)
+        shards = score.ScoreShardOperator.partial(task_id="score", model=spec.model).expand(shard=validate.output)
+        validate_scores = score.ValidateScoresOperator(task_id="validate_scores", model=spec.model)
+        publish = score.PublishScoresOperator(
+            task_id="publish", model=spec.model, outlets=[assets.scores(spec.model)]
+        )
+        extract >> validate >> shards >> validate_scores >> publish

@@ -1,0 +1,53 @@
+"""Train a challenger as of a date; it becomes champion if it beats the champion on the same rows.
+
+Scheduled by partition and backfillable. By hand or through the REST API, pass `as_of` in the conf, or a partition key.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
+from airflow.sdk import DAG
+
+from evenkeel.airflow import assets
+from evenkeel.airflow.declare import as_of_param, daily, dag_arguments, model_specs
+from evenkeel.airflow.operators import train
+
+for spec in model_specs("train"):
+    with DAG(
+        **dag_arguments(spec, "train", __doc__, active_runs=1),
+        schedule=daily(spec, spec.training.schedule),
+        params=as_of_param(),
+    ):
+        by_hand = spec.promotion.mode == "approval"
+        extract = train.ExtractWindowOperator(task_id="extract", model=spec.model)
+        validate = train.ValidateWindowOperator(task_id="validate", model=spec.model)
+        split = train.SplitWindowOperator(task_id="split", model=spec.model)
+        fit = train.FitCandidateOperator.partial(task_id="fit", model=spec.model).expand(
+            candidate=[candidate.name for candidate in spec.training.candidates]
+        )
+        evaluate = train.EvaluateChallengerOperator(task_id="evaluate", model=spec.model)
+        register = train.RegisterChallengerOperator(task_id="register", model=spec.model)
+        gate = train.GateChallengerOperator(
+            task_id="gate", model=spec.model, if_passed="approve" if by_hand else "promote", otherwise="keep"
+        )
+        promote = train.PromoteChallengerOperator(
+            task_id="promote", model=spec.model, outlets=[assets.champion(spec.model)]
+        )
+        keep = train.KeepChampionOperator(
+            task_id="keep", model=spec.model, trigger_rule="none_failed_min_one_success"
+        )
+        extract >> validate >> split >> fit >> evaluate >> register >> gate
+        if by_hand:
+            approve = HITLBranchOperator(
+                task_id="approve",
+                subject=f"Promote the challenger of {spec.model}?",
+                body="{{ ti.xcom_pull(task_ids='gate', key='verdict')['reason'] }}",
+                options=["Promote", "Keep the champion"],
+                options_mapping={"Promote": "promote", "Keep the champion": "keep"},
+                defaults=["Keep the champion"],
+                response_timeout=spec.promotion.approval_timeout,
+            )
+            gate >> approve >> [promote, keep]
+            gate >> keep
+        else:
+            gate >> [promote, keep]

@@ -1,0 +1,89 @@
+"""What every DAG says of itself: owner, tags, docs, schedule, retries and who may run beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
+
+from evenkeel.vocabulary.errors import EvenkeelError, TransientError
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.vocabulary.spec_file import load_specs
+
+if TYPE_CHECKING:
+    from evenkeel.vocabulary.spec import ModelSpec
+
+RETRIES = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=TransientError, action=RetryAction.RETRY, reason="a service did not answer; it may later"),
+        RetryRule(exception=EvenkeelError, action=RetryAction.FAIL, reason="the same input would fail again"),
+    ]
+)
+"""Gates and broken input never retry, transient I/O does; anything unforeseen follows Airflow's own count."""
+
+_DAY = r"^\d{4}-\d{2}-\d{2}$"
+_INSTANT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+
+
+def model_specs(pipeline: str) -> list[ModelSpec]:
+    """The sound specs of the project; inside a task, only that of the task's own DAG."""
+    specs, _ = load_specs(read_settings().models)  # mistakes are shown by dags/model_specs.py
+    wanted = get_parsing_context().dag_id
+    return [spec for spec in specs if wanted in {None, dag_id(spec, pipeline)}]
+
+
+def dag_id(spec: ModelSpec, pipeline: str) -> str:
+    """The DAG of a model's pipeline, such as `flight_delay_train`."""
+    return f"{spec.model}_{pipeline}"
+
+
+def dag_arguments(spec: ModelSpec, pipeline: str, doc: str | None, *, active_runs: int) -> dict[str, Any]:
+    """The arguments every DAG has.
+
+    Args:
+        spec: the model.
+        pipeline: which of its DAGs.
+        doc: the DAG file's docstring; its text is the DAG's page.
+        active_runs: how many runs of the DAG may be under way at once.
+    """
+    period, zone = spec.period, spec.zone
+    return {
+        "dag_id": dag_id(spec, pipeline),
+        "dag_display_name": f"{spec.model}: {pipeline.replace('_', ' ')}",
+        "description": f"{(doc or '').strip().splitlines()[0]} ({spec.model})",
+        "doc_md": f"{doc}\n\n---\n\n**{spec.model}** ({spec.task}): {spec.description}",
+        "tags": ["evenkeel", spec.model, pipeline, *spec.tags],
+        "start_date": datetime.combine(period.start, time(), zone),
+        "end_date": datetime.combine(period.end, time(), zone) if period.end else None,
+        "catchup": False,
+        "max_active_runs": active_runs,
+        "max_consecutive_failed_dag_runs": 0,
+        "dagrun_timeout": timedelta(hours=12),
+        "default_args": {
+            "owner": spec.owner,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=10),
+            "retry_policy": RETRIES,
+            "execution_timeout": timedelta(hours=2),
+        },
+    }
+
+
+def daily(spec: ModelSpec, cron: str, *, offset: int = 0) -> CronPartitionTimetable:
+    """A schedule whose runs are partitions, keyed by the local day `offset` periods from the run's own."""
+    return CronPartitionTimetable(cron, timezone=spec.timezone, run_offset=offset, key_format="%Y-%m-%d")
+
+
+def as_of_param() -> dict[str, Param]:
+    """Parameter `as_of`: the instant a run acts from, where it has no partition."""
+    description = "Instant to act from, ISO 8601 (a date is read in the model's time zone). Default: the run's partition."
+    return {"as_of": Param(None, type=["null", "string"], pattern=_INSTANT, description=description)}
+
+
+def partition_param() -> dict[str, Param]:
+    """Parameter `partition`: the day a run is about, where it was not made for one."""
+    description = "Day to work on, YYYY-MM-DD. Default: the run's own partition."
+    return {"partition": Param(None, type=["null", "string"], pattern=_DAY, description=description)}

@@ -1,0 +1,1 @@
+"""One operator a step; `execute` is a call of the workflow."""

@@ -1,0 +1,92 @@
+"""The steps of the drift_check DAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseBranchOperator
+
+from evenkeel.airflow import assets
+from evenkeel.airflow.as_of import partition_of_run
+from evenkeel.airflow.operators.links import DriftReportLink
+from evenkeel.airflow.operators.step import StepOperator, page_url
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+
+class GatherWindowOperator(StepOperator):
+    """Collect the champion's scores, the labels that matured, and what the champion learnt from."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Gather."""
+        from evenkeel.workflows.drift_check import gather_window
+
+        return gather_window(spec, partition_of_run(spec, context), gateways)
+
+
+class MeasureDriftOperator(StepOperator):
+    """Compare inputs and scores with the champion's reference, by fixed methods."""
+
+    operator_extra_links = (DriftReportLink(),)
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Measure."""
+        from evenkeel.workflows.drift_check import measure_drift
+
+        measured = measure_drift(spec, partition_of_run(spec, context), gateways)
+        self.pages["Drift report"] = page_url(measured.page) or ""
+        return measured
+
+
+class MeasurePerformanceOperator(StepOperator):
+    """Compare the champion on matured labels with what it promised."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Measure."""
+        from evenkeel.workflows.drift_check import measure_performance
+
+        return measure_performance(spec, partition_of_run(spec, context), gateways)
+
+
+class RecordCheckOperator(BaseBranchOperator, StepOperator):
+    """Put both answers on record; go on to the signal only where one of them is drift.
+
+    Args:
+        signal: task that emits the signal.
+    """
+
+    def __init__(self, *, signal: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.signal = signal
+
+    def choose_branch(self, context: Context) -> str | None:
+        """The signal task, or nothing."""
+        recorded = StepOperator.execute(self, context)
+        context["ti"].xcom_push(key="recorded", value=recorded)
+        return self.signal if recorded["signal"] else None
+
+    def execute(self, context: Context) -> Any:
+        """Record, then skip the signal where there is none."""
+        return BaseBranchOperator.execute(self, context)
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Record."""
+        from evenkeel.workflows.drift_check import record_check
+
+        return record_check(spec, partition_of_run(spec, context), gateways)
+
+
+class SignalOperator(StepOperator):
+    """Emit the drift asset's event: a task of its own, because a skipped task emits none."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Emit."""
+        partition = partition_of_run(spec, context)
+        asset = assets.drift(spec.model)
+        if asset in self.outlets:
+            context["outlet_events"][asset].extra = {"partition": partition.key}
+        return {"partition": partition.key}

@@ -1,0 +1,77 @@
+"""What all operators share: they find their spec, their as-of and their doors, and hand over a small result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk import conf as airflow_conf
+
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.vocabulary.spec_file import find_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+
+class StepOperator(BaseOperator):
+    """Runs one workflow step of one model.
+
+    Args:
+        model: name of the model (templated).
+    """
+
+    template_fields: Sequence[str] = ("model",)
+    ui_color = "#e8f4f4"
+
+    def __init__(self, *, model: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.pages: dict[str, str] = {}
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """The workflow call of this operator; a result dataclass, whose fields go into the XCom."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Run the step; its result is the task's XCom: ids, counts and paths, never data."""
+        spec = find_spec(read_settings().models, self.model)
+        result = self.step(spec, open_gateways(context), context)
+        plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+        self.log.info("%s %s: %s", self.model, self.task_id, plain)
+        return plain
+
+
+def open_gateways(context: Context) -> Gateways:
+    """The doors of a task: connections are Airflow's, and the actor is the run."""
+    from evenkeel.workflows.gateways import Gateways
+
+    run = context["dag_run"]
+    return Gateways(resolve=_connection_url, actor=f"{run.dag_id}/{run.run_id}")
+
+
+def page_url(page: str | None) -> str | None:
+    """Where a kept page opens: behind Airflow's own login."""
+    if page is None:
+        return None
+    return f"{airflow_conf.get('api', 'base_url', fallback='').rstrip('/')}/evenkeel/pages/{page}"
+
+
+def _connection_url(connection: str) -> str:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    from evenkeel.vocabulary.errors import SourceError
+
+    try:
+        return str(BaseHook.get_connection(connection).get_uri())
+    except AirflowRuntimeError as error:
+        raise SourceError(f"connection {connection!r} is not defined in Airflow: add it under Admin, Connections") from error
+
+

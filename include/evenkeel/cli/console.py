@@ -1,0 +1,64 @@
+"""What the command line shows: steps as they end, tables, and errors in one piece."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evenkeel.workflows.status import Status
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Steps:
+    """Prints a line for each step that ended: its name, its seconds, what it found."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, step: str, result: Any) -> None:
+        """One step ended with a result."""
+        now = time.monotonic()
+        out.print(f"  {step:<22} {now - self._last:6.2f} s  {_in_words(result)}", soft_wrap=True)
+        self._last = now
+
+
+def status_table(statuses: Iterable[Status]) -> Table:
+    """One row a model."""
+    table = Table(title="models", title_justify="left")
+    for column in ("model", "champion", "promised", "last training", "last scored", "last check", "drift", "performance"):
+        table.add_column(column)
+    for one in statuses:
+        training = "-" if one.last_training is None else f"{one.last_training.effective_at[:10]} {one.last_training.kind}"
+        table.add_row(
+            one.model,
+            "-" if one.champion is None else f"{one.champion} since {str(one.champion_since)[:10]}",
+            "-" if one.promised is None else f"{one.metric} {one.promised:.4f}",
+            training,
+            "-" if one.last_scored is None else f"{one.last_scored} ({one.last_scored_rows} rows)",
+            one.last_check or "-",
+            one.drift or "-",
+            one.decay or "-",
+        )
+    return table
+
+
+def _in_words(result: Any) -> str:
+    fields = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"": result}
+    return ", ".join(f"{name} {_short(value)}".strip() for name, value in fields.items() if value is not None)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} {_short(one)}" for key, one in value.items()) + "}"
+    return str(value)

@@ -1,0 +1,175 @@
+"""The command `evenkeel`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evenkeel.cli.console import Steps, err, out, status_table
+from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.partition import parse_instant
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.vocabulary.spec_file import find_spec, load_specs
+
+if TYPE_CHECKING:
+    from evenkeel.vocabulary.partition import Partition
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps machine-learning models on an even keel.")
+
+Model = Annotated[str, typer.Argument(help="Name of the model, as in config/models/NAME.yaml.")]
+AsOf = Annotated[str | None, typer.Option(help="Instant to act from: a date in the model's time zone, or ISO 8601.")]
+Key = Annotated[str | None, typer.Option("--partition", help="Partition to work on, such as 2013-04-01.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def check(
+    sources: Annotated[bool, typer.Option("--sources", help="Also ask each source for its first hour of data.")] = False,
+) -> None:
+    """Validate every model spec, its suites, estimators and feature function."""
+    from evenkeel.workflows.check import check_spec
+
+    settings = read_settings()
+    specs, mistakes = load_specs(settings.models)
+    for spec in specs:
+        found = check_spec(spec, _gateways(), sources=sources)
+        mistakes += found
+        if not found:
+            out.print(f"{spec.model}: ok ({spec.task}, {len(spec.features.names)} features, spec {spec.hash})")
+    if mistakes:
+        raise_mistakes(mistakes)
+    if not specs:
+        raise EvenkeelError(f"no model spec in {settings.models}; write one, config/models/NAME.yaml")
+
+
+@app.command()
+def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
+    """Train a challenger as of an instant, and promote it if it beats the champion."""
+    from evenkeel.workflows.pipelines import run_training
+
+    spec = _spec(model)
+    instant = _instant(spec, as_of, partition)
+    out.print(f"{model}: train as of {instant.isoformat()}")
+    decided = run_training(spec, instant, _gateways(), Steps())
+    out.print(f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}", soft_wrap=True)
+
+
+@app.command()
+def score(model: Model, partition: Key = None) -> None:
+    """Score one partition with the champion of its day, and publish it."""
+    from evenkeel.workflows.pipelines import run_scoring
+
+    spec = _spec(model)
+    published = run_scoring(spec, _partition(spec, partition), _gateways(), Steps())
+    out.print(f"published {published.rows} scores of {model} {published.partition}, table version {published.table_version}")
+
+
+@app.command()
+def drift_check(model: Model, partition: Key = None) -> None:
+    """Check one partition for drift of the inputs and decay of the champion."""
+    from evenkeel.workflows.pipelines import run_drift_check
+
+    spec = _spec(model)
+    recorded = run_drift_check(spec, _partition(spec, partition), _gateways(), Steps())
+    out.print(f"drift {recorded.drift}, performance {recorded.decay}. {recorded.reason}", soft_wrap=True)
+
+
+@app.command()
+def retrain(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
+    """Answer the signals up to an instant: retrain if they persist, or say why not. A partition stands for its end."""
+    from evenkeel.workflows.pipelines import run_retraining
+
+    spec = _spec(model)
+    instant = spec.partition(partition).end if partition else _instant(spec, as_of, None)
+    run_retraining(spec, instant, _gateways(), Steps())
+
+
+@app.command()
+def promote(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="Version to promote, or `previous` to roll back.")],
+    as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote whatever the gate says; needs a reason.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
+) -> None:
+    """Promote a version past the gate, or roll back to the previous champion."""
+    from evenkeel.workflows.promote import judge_version, promote_version, roll_back
+
+    spec, gateways = _spec(model), _gateways()
+    instant = _instant(spec, as_of, None)
+    if version == "previous":
+        decided = roll_back(spec, instant, gateways, reason=reason)
+    elif version.isdigit():
+        verdict = judge_version(spec, instant, int(version), gateways)
+        decided = promote_version(spec, instant, int(version), verdict, gateways, force=force, reason=reason)
+    else:
+        raise EvenkeelError(f"version {version!r} is neither a number nor `previous`")
+    out.print(f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}", soft_wrap=True)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show each model's champion, last training, last scores and last drift check."""
+    from evenkeel.workflows.status import model_status
+
+    specs, mistakes = load_specs(read_settings().models)
+    statuses = [model_status(spec, _gateways()) for spec in specs]
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(one) for one in statuses], indent=2) + "\n")
+    else:
+        out.print(status_table(statuses))
+    if mistakes:
+        raise_mistakes(mistakes)
+
+
+def run() -> None:
+    """Entry point: an error of ours is one clear message and an exit code, never a traceback.
+
+    Exit codes: 1 something is wrong, 2 wrong usage, 3 a gate refused.
+    """
+    try:
+        app()
+    except GateRefusedError as error:
+        err.print(f"refused: {error}", soft_wrap=True, markup=False)
+        sys.exit(3)
+    except EvenkeelError as error:
+        err.print(f"error: {error}", soft_wrap=True, markup=False)
+        sys.exit(1)
+
+
+def raise_mistakes(mistakes: list[str]) -> None:
+    """Raise SpecError with all mistakes."""
+    from evenkeel.vocabulary.errors import SpecError
+
+    raise SpecError(mistakes)
+
+
+def _gateways() -> Gateways:
+    import getpass
+
+    from evenkeel.workflows.gateways import Gateways
+
+    return Gateways(actor=f"cli:{getpass.getuser()}")
+
+
+def _spec(model: str) -> ModelSpec:
+    return find_spec(read_settings().models, model)
+
+
+def _instant(spec: ModelSpec, as_of: str | None, partition: str | None) -> datetime:
+    if (as_of is None) == (partition is None):
+        raise AsOfMissingError("pass exactly one of --as-of (an instant) and --partition (a day, acting from its start)")
+    return spec.partition(partition).start if partition else parse_instant(str(as_of), spec.timezone)
+
+
+def _partition(spec: ModelSpec, key: str | None) -> Partition:
+    if key is None:
+        raise AsOfMissingError("pass --partition, a day such as 2013-04-01; nothing here acts from the clock")
+    return spec.partition(key)

@@ -1,0 +1,1 @@
+"""Decisions: numbers in, a frozen verdict out. No I/O, no clock, seeds passed in."""

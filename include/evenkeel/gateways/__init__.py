@@ -1,0 +1,1 @@
+"""One vendor, one door: each module here speaks evenkeel's words inwards and one library's outwards."""

@@ -1,0 +1,62 @@
+"""SQL sources, through SQLAlchemy: a query with `:start` and `:end`, answered as an Arrow table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from evenkeel.vocabulary.errors import SourceError, TransientError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+_FETCH = 50_000
+
+
+def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table:
+    """The rows of `query` with `:start` and `:end` bound to the window, in chunks of bounded size.
+
+    Raises TransientError where the database does not answer, SourceError where it refuses the query.
+    """
+    address = _address(url)
+    engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
+    shown = address.render_as_string(hide_password=True)
+    try:
+        with engine.connect().execution_options(stream_results=True, yield_per=_FETCH) as connection:
+            result = connection.execute(sa.text(query).bindparams(start=start, end=end))
+            names = list(result.keys())
+            chunks = [_arrow(names, rows) for rows in result.partitions(_FETCH)]
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        raise TransientError(f"database {shown} does not answer or lacks what the query names: {_cause(error)}") from error
+    except sa.exc.SQLAlchemyError as error:
+        raise SourceError(f"database {shown} refuses the query: {_cause(error)}") from error
+    return pa.concat_tables(chunks, promote_options="permissive") if chunks else pa.table({name: [] for name in names})
+
+
+def _address(url: str) -> URL:
+    # Airflow and much else say postgres://, which SQLAlchemy does not know; without a driver it would ask for psycopg 3.
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            url = "postgresql+psycopg2://" + url.removeprefix(prefix)
+    try:
+        return sa.engine.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise SourceError("the database URL of an sql source cannot be read; write dialect://user:password@host/name") from error
+
+
+def _arrow(names: list[str], rows: object) -> pa.Table:
+    columns = zip(*rows, strict=True)  # type: ignore[call-overload]
+    return pa.table({name: [_plain(value) for value in column] for name, column in zip(names, columns, strict=True)})
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _cause(error: sa.exc.SQLAlchemyError) -> str:
+    # The driver's own words only: SQLAlchemy's would repeat the parameters.
+    return " ".join(str(getattr(error, "orig", error)).split())

@@ -1,0 +1,431 @@
+"""The registry: MLflow's experiments, runs and model versions. A key names one run, a run one version."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import os
+import tempfile
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from requests import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from evenkeel.gateways.mlflow_address import MlflowAddress
+from evenkeel.gateways.mlflow_errors import translated
+from evenkeel.gateways.model_file import TRUSTED_TYPES, dump_estimator, load_estimator
+from evenkeel.vocabulary.errors import EvenkeelError, ServiceError
+
+# MLflow reads these while it is imported (telemetry starts a thread then) or at each call; what is set already stays.
+# Seven retries with growing pauses keep a task of a silent server busy for minutes, where Airflow would retry it.
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import mlflow.artifacts  # noqa: E402
+import mlflow.sklearn  # noqa: E402
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.data.delta_dataset_source import DeltaDatasetSource  # noqa: E402
+from mlflow.data.pandas_dataset import PandasDataset  # noqa: E402
+from mlflow.entities import (  # noqa: E402
+    DatasetInput,
+    InputTag,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    RunTag,
+)
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.models import Model, infer_signature  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from sklearn.pipeline import Pipeline
+
+CHAMPION = "champion"
+"""Alias of the champion's version; it follows the ledger and is never read to decide."""
+
+KEY = "evenkeel.key"
+"""Tag of a run: what it is the one run of."""
+
+DIGEST = "evenkeel.model_sha256"
+"""Tag of a run and of its version: SHA-256 of the model file, compared before the file is loaded."""
+
+_MODEL = "evenkeel.model_id"
+_LOCATION = "evenkeel.model_location"
+_FILE = "model.skops"
+_BATCH = 100
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of a model."""
+
+    model: str
+    number: int
+    run_id: str
+    tags: Mapping[str, str]
+
+
+def _asks(what: str) -> Callable[[Callable[Concatenate[Registry, P], T]], Callable[Concatenate[Registry, P], T]]:
+    """Translate what MLflow and its transports raise while a method does `what`."""
+
+    def decorate(method: Callable[Concatenate[Registry, P], T]) -> Callable[Concatenate[Registry, P], T]:
+        @functools.wraps(method)
+        def call(self: Registry, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return method(self, *args, **kwargs)
+            except (MlflowException, RequestException, SQLAlchemyError) as error:
+                subject = next(iter((*args, *kwargs.values())), "")
+                raise translated(error, f"{what} {subject}".strip(), self._address) from error
+
+        return call
+
+    return decorate
+
+
+class Registry:
+    """Experiments, runs and versions of one MLflow; nothing is contacted before the first call.
+
+    Every method raises TransientError where MLflow does not answer and ServiceError where it refuses.
+
+    Args:
+        tracking_uri: `http(s)://…` of a server (credentials from MLFLOW_TRACKING_USERNAME and _PASSWORD), or
+            `sqlite:///…`, whose files are then kept in `mlartifacts` beside it.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._address = MlflowAddress(tracking_uri)
+
+    @_asks("begin a run of")
+    def begin(self, model: str, key: str, *, name: str, tags: Mapping[str, str]) -> str:
+        """Id of the one run of this key in the model's experiment; the same run when called again.
+
+        A run that failed is taken up again; one that is finished stays so, and may be written to.
+        """
+        client = self._client
+        experiment = self._experiment(model)
+        found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1, order_by=["start_time ASC"])
+        if not found:
+            labels = {**tags, KEY: key, "mlflow.source.name": "evenkeel", "mlflow.source.type": "JOB"}
+            return str(client.create_run(experiment, tags=labels, run_name=name).info.run_id)
+        run = found[0]
+        if run.info.status not in {"RUNNING", "FINISHED"}:
+            client.update_run(run.info.run_id, "RUNNING")
+        if DIGEST not in run.data.tags:  # until there is a model, the run tells of its last attempt
+            self.log(run.info.run_id, tags=tags)
+        return str(run.info.run_id)
+
+    @_asks("write to run")
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write parameters, metrics and tags; a parameter may be repeated with its value and not with another."""
+        now = int(time.time() * 1000)
+        entries: list[Param | Metric | RunTag] = [Param(key, str(value)) for key, value in (params or {}).items()]
+        entries += [Metric(key, float(value), now, 0) for key, value in (metrics or {}).items()]
+        entries += [RunTag(key, str(value)) for key, value in (tags or {}).items()]
+        for start in range(0, len(entries), _BATCH):
+            part = entries[start : start + _BATCH]
+            self._client.log_batch(
+                run_id,
+                metrics=[one for one in part if isinstance(one, Metric)],
+                params=[one for one in part if isinstance(one, Param)],
+                tags=[one for one in part if isinstance(one, RunTag)],
+            )
+
+    @_asks("write plots to run")
+    def log_figures(self, run_id: str, figures: Mapping[str, Figure]) -> None:
+        """Keep figures, file name to figure, in the run's `plots` folder."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, figure in figures.items():
+                figure.savefig(Path(folder) / name)
+            self._client.log_artifacts(run_id, folder, "plots")
+
+    @_asks("write a page to run")
+    def log_page(self, run_id: str, name: str, html: str) -> None:
+        """Keep an HTML page under its name among the run's files."""
+        self._client.log_text(run_id, html, name)
+
+    @_asks("write a dataset to run")
+    def log_dataset(
+        self,
+        run_id: str,
+        frame: pd.DataFrame,
+        *,
+        name: str,
+        source: str,
+        digest: str,
+        target: str | None,
+        context: str = "training",
+    ) -> None:
+        """Put a dataset on the run: its schema and size from the frame, no row of it.
+
+        Args:
+            run_id: the run.
+            frame: the rows the run used.
+            name: what the dataset is called.
+            source: URI of the Delta table that holds the rows.
+            digest: hash over all the rows, 36 characters at most.
+            target: the label's column.
+            context: what the run used it for.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # integer columns cannot hold nulls: our suites say what may
+            dataset = PandasDataset(frame, DeltaDatasetSource(path=source), targets=target, name=name, digest=digest)
+            entity = dataset._to_mlflow_entity()
+        self._client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", context)])])
+
+    @_asks("store the model of run")
+    def log_model(self, run_id: str, estimator: Pipeline, *, example: pd.DataFrame) -> str:
+        """Store the run's model with signature and input example; return its id. A second call stores nothing.
+
+        The example's rows are stored as they are: pass none of a column marked `pii`.
+        Raises EvenkeelError where the estimator holds a type that has not been reviewed.
+        """
+        client = self._client
+        run = client.get_run(run_id)
+        if DIGEST in run.data.tags:
+            return str(run.data.tags[_MODEL])
+        with tempfile.TemporaryDirectory() as folder:
+            description = Model(run_id=run_id)
+            content = _save(estimator, example, description, Path(folder) / "model")
+            stored = self._blank_model(run_id, run.info.experiment_id)
+            description.model_id = description.model_uuid = stored.model_id
+            description.artifact_path = stored.artifact_location
+            description.save(str(Path(folder) / "model" / "MLmodel"))
+            client.log_model_artifacts(stored.model_id, str(Path(folder) / "model"))
+        if all(output.model_id != stored.model_id for output in run.outputs.model_outputs):
+            client.log_outputs(run_id, [LoggedModelOutput(stored.model_id, step=0)])
+        client.finalize_logged_model(stored.model_id, "READY")
+        # The tags come last: they say that the model is there, whole.
+        digest = hashlib.sha256(content).hexdigest()
+        self.log(run_id, tags={_MODEL: stored.model_id, _LOCATION: stored.artifact_location, DIGEST: digest})
+        return str(stored.model_id)
+
+    @_asks("end run")
+    def finish(self, run_id: str, *, failed: bool = False) -> None:
+        """Mark the run as finished, or failed."""
+        self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+    @_asks("register a version of")
+    def register(self, model: str, run_id: str, *, tags: Mapping[str, str], description: str = "") -> Version:
+        """The one version of a run: found, or made from the model stored with it.
+
+        Raises EvenkeelError where no model is stored with the run.
+        """
+        client = self._client
+        present = self._versions_of_run(model, run_id)
+        if present:
+            return present[0]
+        stored = client.get_run(run_id).data.tags
+        if DIGEST not in stored:
+            raise EvenkeelError(f"run {run_id} of {model} has no model to register; log_model must come before register")
+        with _unless("RESOURCE_ALREADY_EXISTS"):
+            client.create_registered_model(model)
+        made = client.create_model_version(
+            model,
+            stored[_LOCATION],
+            run_id,
+            tags={**tags, DIGEST: stored[DIGEST]},
+            description=description,
+            await_creation_for=0,
+            model_id=stored[_MODEL],
+        )
+        # MLflow lets two tasks make a version of one run at the same time: the lower number stays.
+        first, *others = self._versions_of_run(model, run_id)
+        if int(made.version) in {other.number for other in others}:
+            client.delete_model_version(model, made.version)
+        return first
+
+    def version(self, model: str, number: int) -> Version:
+        """A version by its number. Raises ServiceError naming those there are where it is not one of them."""
+        return self._known(model, number)[0]
+
+    @_asks("list the versions of")
+    def versions(self, model: str) -> list[Version]:
+        """All versions of a model, oldest first; none where the model is not registered yet."""
+        return self._search(f"name = '{model}'")
+
+    @_asks("tag a version of")
+    def tag_version(self, model: str, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a version; its other tags stay."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(model, str(number), key, str(value))
+
+    @_asks("load a version of")
+    def load(self, model: str, number: int) -> Pipeline:
+        """The estimator of a version.
+
+        Raises EvenkeelError where the file is not the one that was registered, or holds a type that is not trusted.
+        """
+        known, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri)
+            content = Path(file).read_bytes()
+        expected, found = known.tags.get(DIGEST), hashlib.sha256(content).hexdigest()
+        if expected != found:
+            raise EvenkeelError(
+                f"{model} version {number}: its model file has SHA-256 {found[:12]}…, its tag {DIGEST} says "
+                f"{expected[:12] + '…' if expected else 'nothing'}; the file is not the one evenkeel registered, "
+                "so it is not loaded. Restore the file, or train again"
+            )
+        return load_estimator(content, f"{model} version {number}")
+
+    @_asks("point the champion alias of")
+    def point_champion(self, model: str, number: int) -> None:
+        """Let the alias `@champion` show the ledger's champion."""
+        self._client.set_registered_model_alias(model, CHAMPION, str(number))
+
+    @_asks("read the champion alias of")
+    def champion_alias(self, model: str) -> int | None:
+        """The version `@champion` shows, or None."""
+        with _unless("RESOURCE_DOES_NOT_EXIST"):
+            aliases: Mapping[str, str] = self._client.get_registered_model(model).aliases
+            return int(aliases[CHAMPION]) if CHAMPION in aliases else None
+        return None
+
+    @_asks("find the page of run")
+    def run_page(self, run_id: str) -> str | None:
+        """URL of the run in MLflow's UI, or None where no UI is served."""
+        if self._address.run_page("", run_id) is None:
+            return None
+        return self._address.run_page(self._client.get_run(run_id).info.experiment_id, run_id)
+
+    def version_page(self, model: str, number: int) -> str | None:
+        """URL of the version in MLflow's UI, or None where no UI is served."""
+        return self._address.version_page(model, number)
+
+    def ping(self) -> None:
+        """Do nothing, in seconds, if MLflow answers. Raises TransientError if it does not."""
+        with _environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}):
+            self._ask_anything()
+
+    @_asks("answer")
+    def _ask_anything(self) -> None:
+        self._client.search_experiments(max_results=1)
+
+    @functools.cached_property
+    def _client(self) -> MlflowClient:
+        uri, file = self._address.uri, self._address.database_file
+        if file is None:
+            return MlflowClient(uri, registry_uri=uri)
+        # The first client makes the tables; two processes at once would both try.
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with (file.parent / f".{file.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return MlflowClient(uri, registry_uri=uri)
+
+    def _experiment(self, model: str) -> str:
+        found = self._client.get_experiment_by_name(model)
+        if found is not None:
+            return str(found.experiment_id)
+        if not self._address.is_server and self._address.artifacts(model) is None:
+            raise ServiceError(
+                f"MLflow at {self._address.shown} is a database that does not say where files go; "
+                "start an MLflow server on it and set MLFLOW_TRACKING_URI to the server's address"
+            )
+        with _unless("RESOURCE_ALREADY_EXISTS"):
+            return str(self._client.create_experiment(model, artifact_location=self._address.artifacts(model)))
+        return str(self._client.get_experiment_by_name(model).experiment_id)
+
+    def _blank_model(self, run_id: str, experiment: str) -> Any:
+        # A call that was killed has left a model without its tags on the run: fill that one.
+        begun = self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1)
+        return begun[0] if begun else self._client.create_logged_model(experiment, name="model", source_run_id=run_id)
+
+    def _versions_of_run(self, model: str, run_id: str) -> list[Version]:
+        return [one for one in self._search(f"name = '{model}' and run_id = '{run_id}'") if one.run_id == run_id]
+
+    def _search(self, condition: str) -> list[Version]:
+        found: list[Version] = []
+        token: str | None = ""
+        while token is not None:
+            page = self._client.search_model_versions(condition, max_results=1000, page_token=token or None)
+            found += [_version(one) for one in page]
+            token = page.token or None
+        return sorted(found, key=lambda one: one.number)
+
+    @_asks("find a version of")
+    def _known(self, model: str, number: int) -> tuple[Version, str]:
+        with _unless("RESOURCE_DOES_NOT_EXIST"):
+            found = self._client.get_model_version(model, str(number))
+            return _version(found), str(found.source)
+        there = ", ".join(str(one.number) for one in self.versions(model)) or "none"
+        raise ServiceError(f"{model} has no version {number} in MLflow at {self._address.shown}; there are: {there}")
+
+
+def _version(found: Any) -> Version:
+    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
+
+
+def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: Path) -> bytes:
+    """Write the model in MLflow's layout, without MLflow importing it elsewhere to guess requirements."""
+    predicts = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            mlflow.sklearn.save_model(
+                estimator,
+                str(path),
+                mlflow_model=description,
+                serialization_format="skops",
+                skops_trusted_types=list(TRUSTED_TYPES),
+                signature=infer_signature(example, getattr(estimator, predicts)(example)),
+                input_example=example,
+                pip_requirements=_requirements(),
+                pyfunc_predict_fn=predicts,
+            )
+    except MlflowException:
+        dump_estimator(estimator)  # says which type is in the way, if that is why
+        raise
+    return (path / _FILE).read_bytes()
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "skops")]
+
+
+@contextmanager
+def _unless(code: str) -> Iterator[None]:
+    """Go on after an MLflow error of this code."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -1,0 +1,84 @@
+"""Staging: what one step of a run leaves for the next, as files beside the tables. Never read by anyone else."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+import pandas as pd
+
+from evenkeel.vocabulary.errors import StagingMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEEP = timedelta(days=7)
+"""How long a run's files stay, so that a task can be cleared and run again."""
+
+
+class Staging:
+    """Files `<lake>/_staging/<model>/<run>/<name>`, written whole or not at all.
+
+    Args:
+        lake: the lake's URI, on any store fsspec knows.
+    """
+
+    def __init__(self, lake: str) -> None:
+        self._filesystem, root = fsspec.core.url_to_fs(lake)
+        self._root = f"{root.rstrip('/')}/_staging"
+
+    def put(self, run: str, name: str, frame: pd.DataFrame) -> None:
+        """Keep a frame for the next step, replacing an earlier attempt's."""
+        self.put_bytes(run, f"{name}.parquet", frame.to_parquet(index=True))
+
+    def get(self, run: str, name: str) -> pd.DataFrame:
+        """The frame an earlier step kept. Raises StagingMissingError where it is not there (any more)."""
+        return pd.read_parquet(io.BytesIO(self.get_bytes(run, f"{name}.parquet")))
+
+    def put_bytes(self, run: str, name: str, content: bytes) -> None:
+        """Keep bytes for the next step."""
+        path = f"{self._root}/{run}/{name}"
+        self._filesystem.makedirs(f"{self._root}/{run}", exist_ok=True)
+        draft = f"{path}.{uuid.uuid4().hex}.draft"
+        self._filesystem.pipe_file(draft, content)
+        self._filesystem.mv(draft, path)
+
+    def get_bytes(self, run: str, name: str) -> bytes:
+        """Bytes an earlier step kept. Raises StagingMissingError where they are not there (any more)."""
+        try:
+            content: Any = self._filesystem.cat_file(f"{self._root}/{run}/{name}")
+        except FileNotFoundError as error:
+            raise StagingMissingError(
+                f"{run}/{name} is not staged: the step that makes it has not run, or ran more than {KEEP.days} days ago; "
+                "run (or clear) the whole run from its first step"
+            ) from error
+        return bytes(content)
+
+    def put_note(self, run: str, name: str, note: Mapping[str, Any]) -> None:
+        """Keep a few plain values for the next step."""
+        self.put_bytes(run, f"{name}.json", json.dumps(note).encode())
+
+    def get_note(self, run: str, name: str) -> dict[str, Any]:
+        """The values an earlier step kept. Raises StagingMissingError where they are not there (any more)."""
+        note: dict[str, Any] = json.loads(self.get_bytes(run, f"{name}.json"))
+        return note
+
+    def sweep(self, model: str) -> int:
+        """Drop what runs of a model staged longer ago than KEEP; return how many runs' files went."""
+        folder = f"{self._root}/{model}"
+        if not self._filesystem.isdir(folder):
+            return 0
+        old = [
+            entry["name"]
+            for pipeline in self._filesystem.ls(folder, detail=False)
+            for entry in self._filesystem.ls(pipeline, detail=True)
+            if entry.get("mtime") is not None and time.time() - entry["mtime"] > KEEP.total_seconds()
+        ]
+        for path in old:
+            self._filesystem.rm(path, recursive=True)
+        return len(old)

@@ -1,0 +1,30 @@
+"""The metrics a spec may name, by task, and which way each is better."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Task = Literal["binary", "multiclass", "regression"]
+
+GREATER_IS_BETTER: dict[str, bool] = {
+    "roc_auc": True,
+    "average_precision": True,
+    "log_loss": False,
+    "brier": False,
+    "accuracy": True,
+    "f1_macro": True,
+    "mae": False,
+    "rmse": False,
+    "r2": True,
+}
+
+METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
+    "multiclass": ("log_loss", "accuracy", "f1_macro"),
+    "regression": ("mae", "rmse", "r2"),
+}
+
+
+def gain(metric: str, challenger: float, champion: float) -> float:
+    """How much better the challenger is, in the metric's own unit; positive is better whichever way the metric runs."""
+    return challenger - champion if GREATER_IS_BETTER[metric] else champion - challenger

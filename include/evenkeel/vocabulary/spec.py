@@ -1,0 +1,363 @@
+"""The model spec: everything a team says about a model, frozen and strict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from evenkeel.vocabulary.metrics import METRICS_OF_TASK, Task
+from evenkeel.vocabulary.partition import Partition, parse_duration
+
+ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a duration: write a whole number and m, h, d or w, such as 36h or 60d")  # noqa: TRY004 - pydantic reports ValueError
+    return parse_duration(value)
+
+
+def _cron(value: str) -> str:
+    if len(value.split()) != 5 or not croniter.is_valid(value):
+        raise ValueError("is not a cron expression of five fields, such as '0 6 * * 1' (Mondays at 06:00)")
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("is not a time zone of the IANA database, such as America/New_York or UTC")
+    return value
+
+
+def _own_column(value: str) -> str:
+    if value.startswith("_"):
+        raise ValueError("begins with an underscore; such names are kept for the columns evenkeel writes")
+    return value
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(lambda d: f"{int(d.total_seconds() // 60)}m", return_type=str)
+]
+PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
+Cron = Annotated[str, AfterValidator(_cron)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Column = Annotated[str, Field(min_length=1), AfterValidator(_own_column)]
+Columns = Annotated[tuple[Column, ...], Field(strict=False)]
+DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+FunctionPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+
+
+class Part(BaseModel):
+    """Base of every part of a spec: unknown keys are mistakes, types are not guessed, nothing changes after reading."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class FileSource(Part):
+    """Parquet or CSV files in a folder (any fsspec URI), optionally in `column=value` folders by local day."""
+
+    kind: Literal["parquet", "csv"]
+    uri: str
+    partition_column: str | None = None
+
+
+class DeltaSource(Part):
+    """A Delta Lake table."""
+
+    kind: Literal["delta"]
+    uri: str
+    partition_column: str | None = None
+
+
+class SqlSource(Part):
+    """A query with `:start` and `:end`, against an Airflow connection or an SQLAlchemy URL."""
+
+    kind: Literal["sql"]
+    query: str
+    connection: str | None = None
+    url: str | None = None
+
+    @model_validator(mode="after")
+    def _one_database_and_a_window(self) -> SqlSource:
+        if (self.connection is None) == (self.url is None):
+            raise ValueError("needs exactly one of `connection` (an Airflow connection id) and `url` (an SQLAlchemy URL)")
+        missing = [bound for bound in (":start", ":end") if bound not in self.query]
+        if missing:
+            raise ValueError(f"the query must filter its event time by {' and '.join(missing)}, or it would be read whole")
+        return self
+
+
+Source = Annotated[FileSource | DeltaSource | SqlSource, Field(discriminator="kind")]
+
+
+class Table(Part):
+    """A source read by a window of event time: which columns, of which types, and when each row became known."""
+
+    source: Source
+    event_time: Column
+    columns: dict[Column, ColumnType] = Field(min_length=1)
+    known_at: Column | None = None
+
+    @model_validator(mode="after")
+    def _time_columns_are_timestamps(self) -> Table:
+        for column in filter(None, (self.event_time, self.known_at)):
+            if self.columns.get(column) != "timestamp":
+                raise ValueError(f"column {column!r} must be listed under `columns` with type timestamp")
+        return self
+
+
+class Rows(Table):
+    """What is scored: one row per key. `available_after` counts from the partition's start; without it, its end."""
+
+    key: Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
+    available_after: Duration | None = None
+
+    @model_validator(mode="after")
+    def _keys_are_columns(self) -> Rows:
+        for column in self.key:
+            if column not in self.columns:
+                raise ValueError(f"key column {column!r} must be listed under `columns`")
+        return self
+
+
+class Label(Table):
+    """What came true: joined to the rows by key, and not there before it was known."""
+
+    column: Column
+    known_after: Duration | None = None
+    maturation: PositiveDuration
+
+    @model_validator(mode="after")
+    def _one_way_to_know(self) -> Label:
+        if (self.known_at is None) == (self.known_after is None):
+            raise ValueError("needs exactly one of `known_at` (a column) and `known_after` (a duration after the event)")
+        if self.column not in self.columns:
+            raise ValueError(f"label column {self.column!r} must be listed under `columns`")
+        if self.known_after is not None and self.maturation < self.known_after:
+            raise ValueError("`maturation` must be at least `known_after`: by then nearly every label is known")
+        return self
+
+
+class Input(Table):
+    """History a feature function may look at: what was known at the partition's as-of, so far back."""
+
+    lookback: PositiveDuration
+
+    @model_validator(mode="after")
+    def _known_at_is_said(self) -> Input:
+        if self.known_at is None:
+            raise ValueError("needs `known_at`, the column that says when a row became known")
+        return self
+
+
+class Features(Part):
+    """The columns a model sees, and the function that makes them (without one, they are columns of the rows)."""
+
+    function: FunctionPath | None = None
+    numeric: Columns = ()
+    categorical: Columns = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All features, numeric first: the column order of every model."""
+        return self.numeric + self.categorical
+
+    @model_validator(mode="after")
+    def _some_and_no_twice(self) -> Features:
+        if not self.names:
+            raise ValueError("names no feature: list columns under `numeric` or `categorical`")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ValueError(f"lists {', '.join(map(repr, twice))} more than once")
+        return self
+
+
+class DataGate(Part):
+    """Which expectation suites guard the data, and how many rows may be set aside before a partition is refused."""
+
+    rows: Name
+    scores: Name
+    quarantine_budget: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
+class Candidate(Part):
+    """An estimator by import path, with its parameters, behind imputing and encoding that suit it."""
+
+    name: Name
+    estimator: DottedPath
+    params: dict[str, Any] = Field(default_factory=dict)
+    encoding: Literal["ordinal", "one_hot"] = "ordinal"
+
+
+class Training(Part):
+    """When and on what a challenger is trained: a window before the as-of, split by time with a gap."""
+
+    schedule: Cron
+    window: PositiveDuration
+    holdout: PositiveDuration
+    gap: PositiveDuration
+    seed: int = 0
+    candidates: Annotated[tuple[Candidate, ...], Field(strict=False, min_length=1)]
+
+    @model_validator(mode="after")
+    def _window_holds_the_split(self) -> Training:
+        if self.holdout + self.gap >= self.window:
+            raise ValueError(
+                f"impossible window: holdout {_days(self.holdout)} and gap {_days(self.gap)} leave nothing to train on "
+                f"in a window of {_days(self.window)}"
+            )
+        names = [candidate.name for candidate in self.candidates]
+        if len(set(names)) < len(names):
+            raise ValueError(f"candidates must have names of their own, got {', '.join(names)}")
+        return self
+
+
+class Promotion(Part):
+    """What a challenger must show, on the same holdout rows as the champion (or a baseline, where there is none)."""
+
+    metric: str
+    margin: Annotated[float, Field(ge=0)]
+    min_labels: Annotated[int, Field(ge=1)] = 500
+    mode: Literal["automatic", "approval"] = "automatic"
+    approval_timeout: PositiveDuration = timedelta(days=1)
+
+
+class Scoring(Part):
+    """When a partition is scored, and how many rows one shard holds at most."""
+
+    schedule: Cron
+    shard_rows: Annotated[int, Field(ge=1)] = 250_000
+
+
+class Decay(Part):
+    """How far the champion's metric on matured labels may fall below what it promised at promotion."""
+
+    window: PositiveDuration
+    tolerance: Annotated[float, Field(gt=0)]
+    min_labels: Annotated[int, Field(ge=1)] = 500
+
+
+class Drift(Part):
+    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
+
+    schedule: Cron
+    window: PositiveDuration
+    numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
+    categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
+    threshold: Annotated[float, Field(gt=0)] = 0.1
+    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    min_rows: Annotated[int, Field(ge=1)] = 500
+    sample: Annotated[int, Field(ge=100)] = 5_000
+    decay: Decay
+
+
+class Retraining(Part):
+    """When a signal is answered: it must persist, and an earlier answer must have had time to work."""
+
+    needed: Annotated[int, Field(ge=1)] = 3
+    of: Annotated[int, Field(ge=1)] = 5
+    cooldown: PositiveDuration = timedelta(days=14)
+
+    @model_validator(mode="after")
+    def _needed_fits(self) -> Retraining:
+        if self.needed > self.of:
+            raise ValueError(f"needed: {self.needed} signals can never be found in the last of: {self.of} checks")
+        return self
+
+
+class Period(Part):
+    """The days for which there is data: schedules start and end with it."""
+
+    start: date
+    end: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Period:
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"end {self.end} must be after start {self.start}")
+        return self
+
+
+class ModelSpec(Part):
+    """One model, from its sources to its retraining. Read it with `evenkeel.vocabulary.spec_file.load_spec`."""
+
+    model: Name
+    description: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    tags: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    task: Task
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    period: Period
+    rows: Rows
+    label: Label
+    inputs: dict[Name, Input] = Field(default_factory=dict)
+    features: Features
+    data_gate: DataGate
+    training: Training
+    promotion: Promotion
+    scoring: Scoring
+    drift: Drift
+    retraining: Retraining = Retraining()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> ModelSpec:
+        choices = METRICS_OF_TASK[self.task]
+        if self.promotion.metric not in choices:
+            raise ValueError(
+                f"promotion.metric: {self.promotion.metric!r} does not measure a {self.task} task; "
+                f"choose one of {', '.join(choices)}"
+            )
+        if self.training.gap < self.label.maturation:
+            raise ValueError(
+                f"training.gap: {_days(self.training.gap)} is shorter than label.maturation {_days(self.label.maturation)}; "
+                "the training part would hold labels that were not known when the holdout began"
+            )
+        missing = [name for name in self.rows.key if name not in self.label.columns]
+        if missing:
+            raise ValueError(f"label.columns: must hold the key of the rows, {', '.join(missing)} is missing")
+        if self.features.function is None:
+            strangers = [name for name in self.features.names if name not in self.rows.columns]
+            if strangers:
+                raise ValueError(
+                    f"features: {', '.join(strangers)} is no column of the rows; name a feature function or list the column"
+                )
+        return self
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags)."""
+        content = self.model_dump(mode="json", exclude={"description", "owner", "tags"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def partition(self, key: str) -> Partition:
+        """The partition of a key such as `2013-04-01`. Raises AsOfMissingError for anything else."""
+        return Partition.parse(key, self.timezone)
+
+    def scoring_as_of(self, partition: Partition) -> datetime:
+        """The instant at which a partition's rows are available to be scored, in UTC."""
+        if self.rows.available_after is None:
+            return partition.end
+        return partition.start + self.rows.available_after
+
+    @property
+    def scores_the_day_it_runs(self) -> bool:
+        """Whether a partition's rows are there when it begins, so that a scheduled run is about its own day."""
+        return self.rows.available_after is not None and self.rows.available_after < timedelta(days=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which a partition is a day."""
+        return ZoneInfo(self.timezone)
+
+
+def _days(duration: timedelta) -> str:
+    hours = duration.total_seconds() / 3600
+    return f"{hours / 24:g}d" if hours >= 24 else f"{hours:g}h"

@@ -1,0 +1,234 @@
+"""Training, second half: the best candidate becomes the challenger, is evaluated, registered and judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evenkeel.decisions.evaluation import baseline, evaluate
+from evenkeel.decisions.promotion import judge_challenger
+from evenkeel.gateways.estimators import classes_of, predict
+from evenkeel.gateways.lake import content_hash
+from evenkeel.gateways.model_file import load_estimator
+from evenkeel.gateways.plots import evaluation_figures
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
+from evenkeel.vocabulary.partition import back
+from evenkeel.workflows.evidence import code_version, environment_hash
+from evenkeel.workflows.train import training_id, training_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
+
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.verdict import Verdict
+    from evenkeel.workflows.gateways import Gateways
+
+TRAINING_SETS = "training_sets"
+"""Table of what each training learnt from, one partition a training: the drift check's reference."""
+
+PART = "_part"
+"""`train` or `holdout`."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The challenger on the holdout, beside whom it met."""
+
+    run_id: str
+    candidate: str
+    metrics: dict[str, float]
+    opponent: str
+    opponent_version: int | None
+    opponent_metrics: dict[str, float]
+    labels: int
+    data_version: str
+    run_page: str | None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The challenger's version in the registry."""
+
+    version: int
+    run_id: str
+    page: str | None
+
+
+@dataclass(frozen=True)
+class _Opponent:
+    name: str
+    version: int | None
+    predicted: NDArray[np.float64]
+
+
+def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Evaluated:
+    """Choose the best candidate, measure it and its opponent on the same holdout rows, and put all of it on one run.
+
+    The opponent is the champion effective at the as-of, or the baseline where there is none.
+    """
+    run = training_run(spec, as_of)
+    train, holdout = gateways.staging.get(run, "train"), gateways.staging.get(run, "holdout")
+    name, tuning = _best_candidate(spec, run, gateways)
+    challenger = load_estimator(gateways.staging.get_bytes(run, f"candidate_{name}.skops"))
+    classes, labels = classes_of(challenger), holdout[c.LABEL].to_numpy()
+    predicted = predict(challenger, holdout, spec.task)
+    opponent = _opponent(spec, as_of, train, holdout, classes, gateways)
+    metrics = evaluate(spec.task, labels, predicted, classes)
+    opponent_metrics = evaluate(spec.task, labels, opponent.predicted, classes)
+    learnt = _learnt_from(spec, train, holdout, predicted)
+    data_version = content_hash(learnt)[:32]
+    gateways.lake.publish(spec.model, TRAINING_SETS, training_id(spec, as_of), learnt, {"spec": spec.hash})
+    lineage = _lineage(spec, as_of, run, data_version, gateways)
+    run_id = gateways.registry.begin(spec.model, run, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
+    result = Evaluated(
+        run_id=run_id,
+        candidate=name,
+        metrics=evaluate(spec.task, labels, predicted, classes),
+        opponent=opponent.name,
+        opponent_version=opponent.version,
+        opponent_metrics=evaluate(spec.task, labels, opponent.predicted, classes),
+        labels=len(holdout),
+        data_version=data_version,
+        run_page=gateways.registry.run_page(run_id),
+    )
+    shown = {"challenger": predicted} | ({} if opponent.version is None else {opponent.name: opponent.predicted})
+    figures = evaluation_figures(spec.task, labels, shown, classes)
+    _log_run(spec, result, challenger, train, figures, tuning, gateways)
+    gateways.staging.put_note(run, "evaluated", asdict(result))
+    return result
+
+
+def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Registered:
+    """Make the run's model a version, once; it carries what is needed to rebuild it (law 16)."""
+    run = training_run(spec, as_of)
+    evaluated = gateways.staging.get_note(run, "evaluated")
+    tags = _lineage(spec, as_of, run, evaluated["data_version"], gateways) | {
+        "evenkeel.candidate": evaluated["candidate"],
+        "evenkeel.met": evaluated["opponent"],
+        f"evenkeel.holdout.{spec.promotion.metric}": f"{evaluated['metrics'][spec.promotion.metric]:.6f}",
+    }
+    version = gateways.registry.register(spec.model, evaluated["run_id"], tags=tags, description=spec.description)
+    gateways.registry.finish(evaluated["run_id"])
+    result = Registered(version.number, version.run_id, gateways.registry.version_page(spec.model, version.number))
+    gateways.staging.put_note(run, "registered", asdict(result))
+    return result
+
+
+def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
+    """Judge the challenger against whom it met, and write the verdict on the version."""
+    run = training_run(spec, as_of)
+    evaluated = gateways.staging.get_note(run, "evaluated")
+    version = gateways.staging.get_note(run, "registered")["version"]
+    metric = spec.promotion.metric
+    verdict = judge_challenger(
+        metric=metric,
+        challenger=evaluated["metrics"][metric],
+        champion=evaluated["opponent_metrics"][metric],
+        opponent=evaluated["opponent"],
+        labels=evaluated["labels"],
+        margin=spec.promotion.margin,
+        min_labels=spec.promotion.min_labels,
+    )
+    tags = {"evenkeel.verdict": str(verdict.outcome), "evenkeel.reason": verdict.reason}
+    gateways.registry.tag_version(spec.model, version, tags)
+    gateways.staging.put_note(run, "verdict", verdict.as_dict())
+    return verdict
+
+
+def predict_version(
+    spec: ModelSpec, number: int, frame: pd.DataFrame, classes: Sequence[Any], gateways: Gateways
+) -> NDArray[np.float64]:
+    """A registered version's predictions for a frame; probabilities in the order of `classes` (multiclass)."""
+    estimator = gateways.registry.load(spec.model, number)
+    predicted = predict(estimator, frame, spec.task)
+    if spec.task != "multiclass":
+        return predicted
+    own = classes_of(estimator)
+    absent = np.zeros(len(frame))  # a class the version never saw has no probability
+    return np.column_stack([predicted[:, own.index(one)] if one in own else absent for one in classes])
+
+
+def _best_candidate(spec: ModelSpec, run: str, gateways: Gateways) -> tuple[str, dict[str, float]]:
+    names = [candidate.name for candidate in spec.training.candidates]
+    tuning = {name: float(gateways.staging.get_note(run, f"fitted_{name}")["value"]) for name in names}
+    sign = 1.0 if GREATER_IS_BETTER[spec.promotion.metric] else -1.0
+    return max(names, key=lambda name: sign * tuning[name] if math.isfinite(tuning[name]) else -math.inf), tuning
+
+
+def _opponent(
+    spec: ModelSpec,
+    as_of: datetime,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    classes: tuple[Any, ...],
+    gateways: Gateways,
+) -> _Opponent:
+    entry = gateways.ledger.champion(spec.model, as_of)
+    number = None if entry is None else entry.version
+    if entry is not None and entry.training == training_id(spec, as_of):
+        number = entry.previous_version  # repeated after its own promotion, a training meets whom it met then
+    if number is None:
+        return _Opponent("the baseline", None, baseline(spec.task, train[c.LABEL].to_numpy(), len(holdout), classes))
+    return _Opponent(f"champion {number}", number, predict_version(spec, number, holdout, classes, gateways))
+
+
+def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: NDArray[np.float64]) -> pd.DataFrame:
+    score = predicted if predicted.ndim == 1 else predicted.max(axis=1)
+    parts = [
+        train.assign(**{PART: "train", c.PREDICTION: math.nan}),
+        holdout.assign(**{PART: "holdout", c.PREDICTION: score}),
+    ]
+    keep = [*spec.rows.key, spec.rows.event_time, *spec.features.names, c.LABEL, c.PREDICTION, PART, c.PARTITION]
+    # The table is partitioned by training; the rows' own partition moves aside.
+    return pd.concat(parts, ignore_index=True)[keep].rename(columns={c.PARTITION: "_row_partition"})
+
+
+def _lineage(spec: ModelSpec, as_of: datetime, run: str, data_version: str, gateways: Gateways) -> dict[str, str]:
+    validation = gateways.staging.get_note(run, "validation")
+    start = back(as_of, spec.training.window, spec.timezone)
+    return {
+        "evenkeel.training": training_id(spec, as_of),
+        "evenkeel.as_of": as_of.isoformat(),
+        "evenkeel.window": f"{start.isoformat()}/{as_of.isoformat()}",
+        "evenkeel.seed": str(spec.training.seed),
+        "evenkeel.spec": spec.hash,
+        "evenkeel.suite": validation["suite_hash"],
+        "evenkeel.data": data_version,
+        "evenkeel.code": code_version(gateways.settings.project),
+        "evenkeel.environment": environment_hash(),
+    }
+
+
+def _log_run(
+    spec: ModelSpec,
+    evaluated: Evaluated,
+    challenger: Pipeline,
+    train: pd.DataFrame,
+    figures: Mapping[str, Figure],
+    tuning: Mapping[str, float],
+    gateways: Gateways,
+) -> None:
+    registry, run_id = gateways.registry, evaluated.run_id
+    candidate = next(one for one in spec.training.candidates if one.name == evaluated.candidate)
+    measured = {f"holdout.{key}": value for key, value in evaluated.metrics.items()}
+    measured |= {f"opponent.{key}": value for key, value in evaluated.opponent_metrics.items()}
+    measured |= {f"tuning.{key}": value for key, value in tuning.items()}
+    params = {"candidate": candidate.name, "estimator": candidate.estimator, **candidate.params}
+    params |= {"train_rows": len(train), "holdout_rows": evaluated.labels, "opponent": evaluated.opponent}
+    registry.log(run_id, params=params, metrics={key: one for key, one in measured.items() if math.isfinite(one)})
+    registry.log_figures(run_id, figures)
+    learnt = train[[*spec.features.names, c.LABEL]]
+    source = gateways.lake.table_uri(spec.model, TRAINING_SETS)
+    registry.log_dataset(run_id, learnt, name=spec.model, source=source, digest=evaluated.data_version, target=c.LABEL)
+    example = train[list(spec.features.names)].head(5)
+    registry.log_model(run_id, challenger, example=example)

@@ -1,0 +1,35 @@
+"""What a training leaves on record about itself: code, environment, data, window and seed (law 16)."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from functools import cache
+from importlib.metadata import distributions, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@cache
+def code_version(project: Path) -> str:
+    """The git commit of the project (with `+changes` where the tree differs from it), or the package's version."""
+    try:
+        head = _git(project, "rev-parse", "HEAD")
+        changed = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return f"evenkeel {version('evenkeel')}"  # an image or an unpacked archive: no git, no repository
+    return f"{head}+changes" if changed else head
+
+
+@cache
+def environment_hash() -> str:
+    """Sixteen hex digits over the name and version of every installed distribution."""
+    names = sorted({f"{one.metadata['Name']}=={one.version}".lower() for one in distributions()})
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def _git(project: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

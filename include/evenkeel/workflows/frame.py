@@ -1,0 +1,142 @@
+"""The frame a model sees: rows of whole partitions with their features, each built from what was known at its own as-of.
+
+The feature function is called once per partition, with inputs already cut to that partition's as-of. So a feature cannot
+leak the future, in training either, and training and scoring cannot differ.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import FeatureError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from evenkeel.gateways.sources import Sources
+    from evenkeel.vocabulary.partition import Partition
+    from evenkeel.vocabulary.spec import Input, ModelSpec
+
+    FeatureFunction = Callable[[pd.DataFrame, Mapping[str, pd.DataFrame], pd.Timestamp], pd.DataFrame]
+
+
+def build_frame(spec: ModelSpec, partitions: Sequence[Partition], sources: Sources) -> pd.DataFrame:
+    """Key, event time and features of every row of consecutive partitions, with `_partition` and `_as_of`.
+
+    Args:
+        spec: the model.
+        partitions: consecutive partitions, in order.
+        sources: where the spec's tables are read.
+
+    Returns:
+        One row a row of the source, numeric features as float64, categorical ones as text.
+
+    Raises:
+        FeatureError: where the feature function fails or breaks its contract.
+        SourceError: where a source does.
+    """
+    first, last = partitions[0], partitions[-1]
+    rows = sources.read(spec.rows, first.start, last.end, spec.scoring_as_of(last), spec.timezone)
+    inputs = {name: _read_input(spec, one, partitions, sources) for name, one in spec.inputs.items()}
+    function = load_function(spec)
+    parts = [_build_partition(spec, one, rows, inputs, function) for one in partitions]
+    return pd.concat(parts, ignore_index=True)
+
+
+def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: Sources) -> pd.DataFrame:
+    """The frame with `_label` as it was known at `as_of`, in the frame's order; null where it had not matured.
+
+    Raises SourceError where the label source holds a key twice.
+    """
+    if frame.empty:
+        return frame.assign(**{c.LABEL: pd.Series(dtype="float64")})
+    key = list(spec.rows.key)
+    start, end = frame[spec.rows.event_time].min(), frame[spec.rows.event_time].max() + pd.Timedelta(microseconds=1)
+    known = sources.read(spec.label, start, end, as_of, spec.timezone)
+    if spec.label.known_after is not None:
+        known = known[known[spec.label.event_time] + spec.label.known_after <= as_of]
+    twice = known.duplicated(key)
+    if twice.any():
+        example = ", ".join(f"{name}={known.loc[twice.idxmax(), name]}" for name in key)
+        raise SourceError(
+            f"{sources.describe(spec.label)}: {int(twice.sum())} keys have more than one label, such as {example}"
+        )
+    labels = known[[*key, spec.label.column]].rename(columns={spec.label.column: c.LABEL})
+    return frame.drop(columns=c.LABEL, errors="ignore").merge(labels, on=key, how="left", validate="many_to_one")
+
+
+def load_function(spec: ModelSpec) -> FeatureFunction | None:
+    """The team's feature function. Raises FeatureError where it cannot be imported."""
+    if spec.features.function is None:
+        return None
+    module, _, name = spec.features.function.partition(":")
+    try:
+        function: FeatureFunction = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise FeatureError(f"{spec.model}: feature function {spec.features.function} cannot be imported: {error}") from error
+    return function
+
+
+def _read_input(spec: ModelSpec, table: Input, partitions: Sequence[Partition], sources: Sources) -> pd.DataFrame:
+    start = spec.scoring_as_of(partitions[0]) - table.lookback
+    end = spec.scoring_as_of(partitions[-1])
+    return sources.read(table, start, end, end, spec.timezone)
+
+
+def _build_partition(
+    spec: ModelSpec,
+    partition: Partition,
+    rows: pd.DataFrame,
+    inputs: Mapping[str, pd.DataFrame],
+    function: FeatureFunction | None,
+) -> pd.DataFrame:
+    as_of = pd.Timestamp(spec.scoring_as_of(partition))
+    inside = rows[spec.rows.event_time].between(partition.start, partition.end, inclusive="left")
+    if spec.rows.known_at is not None:
+        inside &= rows[spec.rows.known_at] <= as_of
+    mine = rows[inside].reset_index(drop=True)
+    known = {name: _known(frame, spec.inputs[name], as_of) for name, frame in inputs.items()}
+    features = mine if function is None else _call(spec, partition, function, mine, known, as_of)
+    base = mine[[*spec.rows.key, spec.rows.event_time]]
+    typed = {name: _numbers(spec, features[name]) for name in spec.features.numeric}
+    typed |= {name: features[name].astype("object") for name in spec.features.categorical}
+    return base.assign(**typed, **{c.PARTITION: partition.key, c.AS_OF: as_of})
+
+
+def _known(frame: pd.DataFrame, table: Input, as_of: pd.Timestamp) -> pd.DataFrame:
+    event_time = frame[table.event_time]
+    known = (frame[str(table.known_at)] <= as_of) & (event_time >= as_of - table.lookback) & (event_time < as_of)
+    return frame[known]
+
+
+def _numbers(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        return values.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise FeatureError(f"{spec.model}: feature {values.name} is listed as numeric, but {error}") from error
+
+
+def _call(
+    spec: ModelSpec,
+    partition: Partition,
+    function: FeatureFunction,
+    rows: pd.DataFrame,
+    inputs: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+) -> pd.DataFrame:
+    said = f"{spec.model}: feature function {spec.features.function} on partition {partition}"
+    try:
+        features = function(rows, inputs, as_of)
+    except Exception as error:  # a team's code may raise anything; the message says whose it is
+        raise FeatureError(f"{said} raised {type(error).__name__}: {error}") from error
+    if not features.index.equals(rows.index):
+        raise FeatureError(f"{said} returned {len(features)} rows with another index than the {len(rows)} rows it was given")
+    missing = [name for name in spec.features.names if name not in features]
+    if missing:
+        raise FeatureError(f"{said} did not return {', '.join(missing)}; it returned {', '.join(map(str, features.columns))}")
+    return features

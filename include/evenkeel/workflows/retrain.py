@@ -1,0 +1,90 @@
+"""The answer to a signal: retrain, or not and why; every signal gets one on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evenkeel.decisions.retraining import Check, decide_retraining
+from evenkeel.vocabulary.verdict import DriftOutcome, Verdict
+from evenkeel.workflows.drift_check import CHECKS
+from evenkeel.workflows.ledger import Entry, Kind
+from evenkeel.workflows.train import training_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a retraining ended."""
+
+    training: str
+    result: str
+    version: int | None
+    reason: str
+
+
+def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
+    """Decide whether the checks up to the as-of ask for a retraining, and write the decision in the ledger, once.
+
+    The decision reads the check table and the ledger, not the event that woke it: merged or lost events change nothing.
+    """
+    verdict = _decide(spec, as_of, gateways)
+    champion = gateways.ledger.champion(spec.model, as_of)
+    entry_id = f"signal/{as_of.isoformat()}"
+
+    def decide(_: list[Entry]) -> Entry:
+        return Entry(
+            id=entry_id,
+            model=spec.model,
+            kind=Kind.RETRAIN if verdict.passed else Kind.DECLINED,
+            effective_at=as_of,
+            reason=verdict.reason,
+            previous_version=None if champion is None else champion.version,
+            training=training_id(spec, as_of) if verdict.passed else None,
+            actor=gateways.actor,
+            verdict=str(verdict.outcome),
+            numbers=verdict.numbers,
+        )
+
+    gateways.ledger.record(spec.model, entry_id, decide)
+    return verdict
+
+
+def report_answer(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Answer:
+    """What became of the retraining of that as-of: promoted, kept, or without a decision (its training failed)."""
+    training = training_id(spec, as_of)
+    for entry in gateways.ledger.entries(spec.model):
+        if entry.id == f"training/{training}":
+            return Answer(training, str(entry.kind), entry.version, entry.reason)
+    return Answer(training, "undecided", None, "the training ended without a decision; look at its run")
+
+
+def _decide(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
+    champion = gateways.ledger.champion(spec.model, as_of)
+    last = gateways.ledger.last(spec.model, Kind.RETRAIN, as_of)
+    return decide_retraining(
+        _checks(spec, gateways),
+        as_of=as_of,
+        champion=None if champion is None else champion.version,
+        last_retrain=None if last is None else last.effective_at,
+        needed=spec.retraining.needed,
+        of=spec.retraining.of,
+        cooldown=spec.retraining.cooldown,
+    )
+
+
+def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:
+    frame = gateways.lake.read(
+        spec.model, CHECKS, columns=["as_of", "champion", "drift_outcome", "decay_outcome"]
+    )
+    if frame is None:
+        return []
+    return [
+        Check(row.as_of.to_pydatetime(), int(row.champion), DriftOutcome(row.drift_outcome), DriftOutcome(row.decay_outcome))
+        for row in frame.itertuples()
+    ]

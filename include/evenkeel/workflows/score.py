@@ -1,0 +1,198 @@
+"""Scoring: one partition through the data gate, the champion of its day, the score gate, and out in one commit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from evenkeel.gateways.estimators import classes_of, predict
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.workflows.data_gate import gate_rows, refuse_critical
+from evenkeel.workflows.frame import build_frame
+
+if TYPE_CHECKING:
+    from evenkeel.vocabulary.partition import Partition
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+SCORES = "scores"
+"""Table of published scores, with the features they were made from, one partition a period."""
+
+QUARANTINE = "quarantine"
+"""Table of rows the data gate set aside, with their reasons."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a scoring run starts from; the champion is looked up once and kept for the whole run."""
+
+    partition: str
+    as_of: str
+    rows: int
+    champion: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What the data gate said of the partition, and how many shards there are to score."""
+
+    rows: int
+    quarantined: int
+    shards: int
+    page: str
+
+
+@dataclass(frozen=True)
+class ShardScored:
+    """One shard, scored."""
+
+    shard: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class ScoresValidated:
+    """What the score gate saw."""
+
+    rows: int
+    mean: float
+    page: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """The partition as readers see it now."""
+
+    partition: str
+    rows: int
+    quarantined: int
+    champion: int
+    table_version: int
+
+
+def scoring_run(spec: ModelSpec, partition: Partition) -> str:
+    """Where that run's steps leave what the next one needs."""
+    return f"{spec.model}/score/{partition.key}"
+
+
+def data_docs_name(spec: ModelSpec, partition: Partition) -> str:
+    """Name of the page that shows what the data gate said of the partition."""
+    return f"{spec.model}/score/{partition.key}/data_docs.html"
+
+
+def scores_docs_name(spec: ModelSpec, partition: Partition) -> str:
+    """Name of the page that shows what the score gate said."""
+    return f"{spec.model}/score/{partition.key}/scores_data_docs.html"
+
+
+def extract_partition(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Extracted:
+    """Read the partition's rows and build their features from what was known at its as-of.
+
+    Raises EvenkeelError where no champion was effective then, GateRefusedError where the partition is empty.
+    """
+    gateways.staging.sweep(spec.model)
+    as_of = spec.scoring_as_of(partition)
+    champion = gateways.ledger.champion(spec.model, as_of)
+    if champion is None or champion.version is None:
+        raise EvenkeelError(
+            f"{spec.model} {partition}: no champion was effective at {as_of.isoformat()}; train one as of then or earlier: "
+            f"trigger {spec.model}_train, or run `evenkeel train {spec.model} --as-of DATE`"
+        )
+    frame = build_frame(spec, [partition], gateways.sources)
+    if frame.empty:
+        raise GateRefusedError(
+            f"{spec.model} {partition}: the partition is empty: {gateways.sources.describe(spec.rows)} has no row with "
+            f"{spec.rows.event_time} in [{partition.start.isoformat()}, {partition.end.isoformat()})"
+        )
+    run = scoring_run(spec, partition)
+    gateways.staging.put(run, "extracted", frame)
+    result = Extracted(partition.key, as_of.isoformat(), len(frame), champion.version)
+    gateways.staging.put_note(run, "extracted", asdict(result))
+    return result
+
+
+def validate_partition(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Validated:
+    """Hold the rows against the spec's suite, set the bad ones aside, and cut the rest into shards.
+
+    Raises GateRefusedError for a critical finding or too many bad rows.
+    """
+    run = scoring_run(spec, partition)
+    frame = gateways.staging.get(run, "extracted")
+    page = data_docs_name(spec, partition)
+    gated = gate_rows(spec, frame, what=f"{spec.model} score {partition}", page=page, gateways=gateways)
+    shards = max(1, math.ceil(len(gated.accepted) / spec.scoring.shard_rows))
+    for number in range(shards):
+        first = number * spec.scoring.shard_rows
+        gateways.staging.put(run, f"shard_{number}", gated.accepted.iloc[first : first + spec.scoring.shard_rows])
+    gateways.staging.put(run, "quarantined", gated.quarantined)
+    result = Validated(len(gated.accepted), len(gated.quarantined), shards, page)
+    gateways.staging.put_note(run, "validated", asdict(result))
+    return result
+
+
+def score_shard(spec: ModelSpec, partition: Partition, shard: int, gateways: Gateways) -> ShardScored:
+    """Score one shard with the champion of the run."""
+    run = scoring_run(spec, partition)
+    champion = int(gateways.staging.get_note(run, "extracted")["champion"])
+    frame = gateways.staging.get(run, f"shard_{shard}")
+    estimator = gateways.registry.load(spec.model, champion)
+    scores = _score_columns(spec, predict(estimator, frame, spec.task), classes_of(estimator)) if len(frame) else {}
+    gateways.staging.put(run, f"scored_{shard}", frame.assign(**scores, **{c.MODEL_VERSION: champion}))
+    return ShardScored(shard, len(frame))
+
+
+def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> ScoresValidated:
+    """Hold all shards' scores together against the score suite, and their number against the rows'.
+
+    Raises GateRefusedError for NaN, constant, out-of-range or missing scores: nothing of them is published.
+    """
+    run = scoring_run(spec, partition)
+    expected = gateways.staging.get_note(run, "validated")
+    scored = _collect(run, expected["shards"], gateways)
+    what = f"{spec.model} scores {partition}"
+    if len(scored) != expected["rows"]:
+        raise GateRefusedError(f"{what}: {len(scored)} scores for {expected['rows']} rows; clear the score task and run again")
+    validation = gateways.expectations.validate(scored, spec.data_gate.scores, run_name=what, key=spec.rows.key)
+    page = gateways.pages.put(scores_docs_name(spec, partition), validation.html)
+    refuse_critical(validation, what)
+    numbers = pd.to_numeric(scored[c.PREDICTION], errors="coerce")
+    return ScoresValidated(len(scored), float(numbers.mean()) if numbers.notna().any() else 0.0, page)
+
+
+def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Published:
+    """Replace the partition in the scores table in one commit; quarantined rows go to theirs first."""
+    run = scoring_run(spec, partition)
+    start, gate = gateways.staging.get_note(run, "extracted"), gateways.staging.get_note(run, "validated")
+    quarantined = gateways.staging.get(run, "quarantined")
+    metadata = {"champion": str(start["champion"]), "as_of": start["as_of"], "spec": spec.hash, "run": gateways.actor}
+    _publish_quarantine(spec, partition, quarantined, metadata, gateways)
+    scored = _collect(run, gate["shards"], gateways).sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
+    version = gateways.lake.publish(spec.model, SCORES, partition.key, scored, metadata)
+    return Published(partition.key, len(scored), len(quarantined), start["champion"], version)
+
+
+def _publish_quarantine(
+    spec: ModelSpec, partition: Partition, rows: pd.DataFrame, metadata: dict[str, str], gateways: Gateways
+) -> None:
+    before = gateways.lake.read(spec.model, QUARANTINE, partitions=[partition.key], columns=[c.REASONS])
+    if len(rows) or (before is not None and len(before)):
+        gateways.lake.publish(spec.model, QUARANTINE, partition.key, rows, metadata)
+
+
+def _collect(run: str, shards: int, gateways: Gateways) -> pd.DataFrame:
+    return pd.concat([gateways.staging.get(run, f"scored_{number}") for number in range(shards)], ignore_index=True)
+
+
+def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, object]:
+    if spec.task != "multiclass":
+        return {c.PREDICTION: predicted}
+    columns: dict[str, object] = {
+        f"{c.PROBABILITY_PREFIX}{name}": predicted[:, place] for place, name in enumerate(classes)
+    }
+    columns[c.PREDICTION] = np.asarray(classes)[predicted.argmax(axis=1)]
+    return columns

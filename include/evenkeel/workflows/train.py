@@ -1,0 +1,167 @@
+"""Training, first half: a window before the as-of is read, gated, split by time, and each candidate fitted on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evenkeel.decisions.evaluation import evaluate
+from evenkeel.gateways.estimators import build_estimator, classes_of, fit_estimator, predict
+from evenkeel.gateways.lake import content_hash
+from evenkeel.gateways.model_file import dump_estimator
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.partition import Partition, back, partitions_between
+from evenkeel.workflows.data_gate import gate_rows
+from evenkeel.workflows.frame import add_labels, build_frame
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+_TUNING_SHARE = 0.2
+"""Last part of the training rows, by time, on which candidates are compared before the holdout is looked at."""
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a training starts from."""
+
+    training: str
+    rows: int
+    first_partition: str
+    last_partition: str
+    data_version: str
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What the data gate said of the window."""
+
+    rows: int
+    quarantined: int
+    suite_hash: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows before the gap and after it."""
+
+    train_rows: int
+    holdout_rows: int
+    holdout_from: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One candidate, fitted; its metric on the tuning part decides which candidate becomes the challenger."""
+
+    candidate: str
+    metric: str
+    value: float
+
+
+def training_id(spec: ModelSpec, as_of: datetime) -> str:
+    """The name of the one training of a spec as of an instant; running it again is the same training."""
+    return f"{as_of:%Y%m%dT%H%M%SZ}-{spec.hash[:8]}"
+
+
+def training_run(spec: ModelSpec, as_of: datetime) -> str:
+    """Where that training's steps leave what the next one needs."""
+    return f"{spec.model}/train/{training_id(spec, as_of)}"
+
+
+def data_docs_name(spec: ModelSpec, as_of: datetime) -> str:
+    """Name of the page that shows what the data gate said of the window."""
+    return f"{spec.model}/train/{training_id(spec, as_of)}/data_docs.html"
+
+
+def extract_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Extracted:
+    """Read the window before the as-of with the labels known by then, and build its features partition by partition.
+
+    Raises GateRefusedError where the window holds no labelled row.
+    """
+    gateways.staging.sweep(spec.model)
+    start = back(as_of, spec.training.window, spec.timezone)
+    partitions = [one for one in partitions_between(start, as_of, spec.timezone) if spec.scoring_as_of(one) <= as_of]
+    if not partitions:
+        raise GateRefusedError(f"{spec.model} as of {as_of.isoformat()}: the window holds no whole partition")
+    frame = add_labels(spec, build_frame(spec, partitions, gateways.sources), as_of, gateways.sources)
+    labelled = frame[frame[c.LABEL].notna()].reset_index(drop=True)
+    if labelled.empty:
+        raise GateRefusedError(
+            f"{spec.model} as of {as_of.isoformat()}: no labelled row between {partitions[0]} and {partitions[-1]}; "
+            f"{len(frame)} rows were found, check the label source and the as-of"
+        )
+    gateways.staging.put(training_run(spec, as_of), "extracted", labelled)
+    return Extracted(
+        training=training_id(spec, as_of),
+        rows=len(labelled),
+        first_partition=str(labelled[c.PARTITION].min()),
+        last_partition=str(labelled[c.PARTITION].max()),
+        data_version=content_hash(labelled)[:32],
+    )
+
+
+def validate_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Validated:
+    """Hold the window against the spec's suite; rows it quarantines are not learnt from. Raises GateRefusedError."""
+    frame = gateways.staging.get(training_run(spec, as_of), "extracted")
+    gated = gate_rows(
+        spec,
+        frame,
+        what=f"{spec.model} train as of {as_of:%Y-%m-%d %H:%M}Z",
+        page=data_docs_name(spec, as_of),
+        gateways=gateways,
+    )
+    gateways.staging.put(training_run(spec, as_of), "validated", gated.accepted)
+    gateways.staging.put_note(
+        training_run(spec, as_of), "validation", {"suite_hash": gated.suite_hash, "quarantined": len(gated.quarantined)}
+    )
+    return Validated(len(gated.accepted), len(gated.quarantined), gated.suite_hash, gated.page)
+
+
+def split_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Split:
+    """Split by time: training rows, a gap of at least the label's maturation, the holdout.
+
+    Raises GateRefusedError where either part is empty.
+    """
+    frame = gateways.staging.get(training_run(spec, as_of), "validated")
+    holdout_from = back(as_of, spec.training.holdout, spec.timezone)
+    train_until = back(holdout_from, spec.training.gap, spec.timezone)
+    event_time = frame[spec.rows.event_time]
+    parts = {"train": frame[event_time < train_until], "holdout": frame[event_time >= holdout_from]}
+    for name, part in parts.items():
+        if part.empty:
+            raise GateRefusedError(
+                f"{spec.model} as of {as_of.isoformat()}: the {name} part is empty; training rows end {train_until.isoformat()}, "
+                f"the holdout begins {holdout_from.isoformat()}, data lies between {event_time.min()} and {event_time.max()}"
+            )
+        gateways.staging.put(training_run(spec, as_of), name, part.reset_index(drop=True))
+    return Split(len(parts["train"]), len(parts["holdout"]), Partition.containing(holdout_from, spec.timezone).key)
+
+
+def fit_candidate(spec: ModelSpec, as_of: datetime, name: str, gateways: Gateways) -> Fitted:
+    """Fit one candidate: first on the earlier rows, measured on the later ones, then on the whole training part."""
+    candidate = _candidate(spec, name)
+    run = training_run(spec, as_of)
+    frame = gateways.staging.get(run, "train").sort_values(spec.rows.event_time, kind="stable")
+    cut = int(len(frame) * (1 - _TUNING_SHARE))
+    early, late = frame.iloc[:cut], frame.iloc[cut:]
+    trial = fit_estimator(build_estimator(candidate, spec.features, spec.training.seed), early, spec.features, early[c.LABEL])
+    predicted = predict(trial, late, spec.task)
+    value = evaluate(spec.task, late[c.LABEL].to_numpy(), predicted, classes_of(trial))[spec.promotion.metric]
+    fitted = fit_estimator(build_estimator(candidate, spec.features, spec.training.seed), frame, spec.features, frame[c.LABEL])
+    gateways.staging.put_bytes(run, f"candidate_{name}.skops", dump_estimator(fitted))
+    gateways.staging.put_note(run, f"fitted_{name}", {"candidate": name, "value": value})
+    return Fitted(name, spec.promotion.metric, value)
+
+
+def _candidate(spec: ModelSpec, name: str) -> Candidate:
+    for candidate in spec.training.candidates:
+        if candidate.name == name:
+            return candidate
+    known = ", ".join(candidate.name for candidate in spec.training.candidates)
+    raise EvenkeelError(f"{spec.model}: there is no candidate {name!r}; the spec has {known}")

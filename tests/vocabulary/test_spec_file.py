@@ -1,0 +1,132 @@
+"""Model specs and what is said of bad ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from evenkeel.vocabulary.errors import SpecError
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.vocabulary.spec_file import find_spec, load_spec, load_specs
+
+PROJECT = Path(__file__).parents[2]
+EXAMPLE = PROJECT / "config" / "models" / "flight_delay.yaml"
+
+
+def example() -> dict:
+    return yaml.safe_load(EXAMPLE.read_text())
+
+
+def written(folder: Path, content: dict | str, name: str = "flight_delay") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def changed(path: str, value: object) -> dict:
+    """The example with one value replaced (or a key dropped, where the value is Ellipsis)."""
+    content = example()
+    *parents, last = path.split(".")
+    here = content
+    for part in parents:
+        here = here[int(part)] if isinstance(here, list) else here[part]
+    if value is ...:
+        del here[last]
+    else:
+        here[last] = value
+    return content
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "config" / "models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_are_sound(path: Path) -> None:
+    """Every spec in config/models reads without a mistake."""
+    assert load_spec(path).model == path.stem
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("trainning", {}, "flight_delay.yaml: trainning: unknown key. Did you mean 'training'? Valid: data_gate"),
+        ("training.windoww", "60d", "training.windoww: unknown key. Did you mean 'window'?"),
+        ("training.candidates.0.parms", {}, "training.candidates.0.parms: unknown key. Did you mean 'params'?"),
+        ("inputs.weather.loockback", "1d", "inputs.weather.loockback: unknown key. Did you mean 'lookback'?"),
+        ("rows.source.urii", "x", "rows.source.urii: unknown key. Did you mean 'uri'? Valid: kind, partition_column, uri"),
+        ("task", "binry", "task: 'binry' is not one of the choices. Did you mean 'binary'? Valid: binary, multiclass"),
+        ("rows.source.kind", "parkquet", "'parkquet' is not one of the choices. Did you mean 'parquet'?"),
+        ("rows.columns.carrier", "str", "rows.columns.carrier: 'str' is not one of the choices. Did you mean 'string'?"),
+        ("training.window", 60, "training.window: 60 is not a duration: write a whole number and m, h, d or w"),
+        ("training.window", "8d", "training: impossible window: holdout 10d and gap 1d leave nothing to train on"),
+        ("training.schedule", "every monday", "training.schedule: 'every monday' is not a cron expression"),
+        ("scoring.shard_rows", "many", "scoring.shard_rows: input should be a valid integer, got 'many'"),
+        ("scoring.shard_rows", 0, "scoring.shard_rows: input should be greater than or equal to 1, got 0"),
+        ("timezone", "New York", "timezone: 'New York' is not a time zone of the IANA database"),
+        ("training.gap", "1h", "training.gap: 1h is shorter than label.maturation 1d"),
+        ("promotion.metric", "rmse", "promotion.metric: 'rmse' does not measure a binary task; choose one of roc_auc"),
+        ("label.known_after", "1d", "label: needs exactly one of `known_at` (a column) and `known_after`"),
+        ("rows.key", ["id"], "rows: key column 'id' must be listed under `columns`"),
+        ("rows.event_time", "hour", "rows: column 'hour' must be listed under `columns` with type timestamp"),
+        ("retraining.needed", 9, "retraining: needed: 9 signals can never be found in the last of: 5 checks"),
+        ("period.end", "soon", "period.end: "),
+        ("features.function", "flight_delay.features", "features.function: string should match pattern"),
+        ("features.numeric", ["_mine"], "'_mine' begins with an underscore"),
+        ("owner", ..., "flight_delay.yaml: owner: is missing"),
+        ("model", "flight", "model: 'flight' must equal the file's name, 'flight_delay'"),
+    ],
+)
+def test_a_mistake_names_file_key_value_and_way_out(tmp_path: Path, path: str, value: object, sentence: str) -> None:
+    """Each kind of mistake is one line that names the file, the key, the value, and the choices where there are some."""
+    with pytest.raises(SpecError) as caught:
+        load_spec(written(tmp_path, changed(path, value)))
+    assert len(caught.value.mistakes) == 1, caught.value.mistakes
+    assert caught.value.mistakes[0].startswith("flight_delay.yaml: ")
+    assert sentence in caught.value.mistakes[0]
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Three mistakes in two files are three lines, and the sound spec beside them is read all the same."""
+    written(tmp_path, example())
+    content = example() | {"model": "other", "colour": 1}
+    content["training"] = content["training"] | {"seed": "x"}
+    written(tmp_path, content, "other")
+    written(tmp_path, "model: [", "third")
+    specs, mistakes = load_specs(tmp_path)
+    assert [spec.model for spec in specs] == ["flight_delay"]
+    assert len(mistakes) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model: a\nmodel: b\n", "key 'model' is given twice"),
+        ("- a\n", "must be a mapping"),
+        ("model: {", "cannot be read as YAML"),
+        ("", "must be a mapping"),
+    ],
+)
+def test_what_is_no_spec_at_all_is_told(tmp_path: Path, text: str, sentence: str) -> None:
+    """A file that is no mapping, or says a key twice, is a mistake with the file's name."""
+    with pytest.raises(SpecError, match=sentence):
+        load_spec(written(tmp_path, text))
+
+
+def test_an_unknown_model_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    """Asking for a model that is not there names the nearest one that is."""
+    written(tmp_path, example())
+    with pytest.raises(SpecError, match="Did you mean 'flight_delay'"):
+        find_spec(tmp_path, "flight_dealy")
+
+
+def test_a_spec_cannot_be_changed_after_reading() -> None:
+    """Nothing that runs can alter what the team wrote."""
+    spec = load_spec(EXAMPLE)
+    with pytest.raises(ValueError, match="frozen"):
+        spec.training.seed = 3  # type: ignore[misc]
+
+
+def test_the_hash_covers_what_shapes_a_result_and_nothing_else() -> None:
+    """A new description leaves the hash alone; a new seed does not."""
+    before = load_spec(EXAMPLE)
+    assert ModelSpec.model_validate(example() | {"description": "other"}).hash == before.hash
+    assert ModelSpec.model_validate(changed("training.seed", 8)).hash != before.hash
