@@ -48,8 +48,8 @@ def land(
 ) -> LandedSummary:
     """Lands the local days start..end (both included; None for all of 2013), unless they are there already.
 
-    What was landed before is replaced by the days asked for. `progress` is told, in words, what happens. Of several calls
-    at once one writes and the others find its work. Raises SourceError where the source package is missing.
+    What was landed before is replaced by the days asked for. `progress` is told, in words, what happens. Of several
+    calls at once one writes and the others find its work. Raises SourceError where the source package is missing.
     """
     say = progress or (lambda _: None)
     root = Path(data_root)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def local_midnight(as_of: pd.Timestamp, days_before: int) -> pd.Timestamp:
-    """The instant at which the New York day so many days before the one of `as_of` began (days of 23 and 25 hours too)."""
+    """The instant at which the New York day so many days before that of `as_of` began, whatever the clocks did since."""
     day = as_of.tz_convert(TIMEZONE).normalize() - pd.DateOffset(days=days_before)
     return day.tz_convert("UTC")
 
@@ -57,8 +57,9 @@ class RecentMeans:
             middle = np.full(len(now), value[seen].mean() if seen.any() else np.nan)
         else:
             middle = prior.to_numpy(float)
+        weights = np.where(np.isnan(middle), 0.0, weight)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mixed = (total + weight * middle) / (count + weight) if weight else total / count
+            mixed = (total + weights * np.nan_to_num(middle)) / (count + weights)
         return pd.Series(mixed, index=self._index)
 
     def _group(self, by: Sequence[str]) -> np.ndarray:

@@ -5,8 +5,8 @@ import on today's setuptools. Instants are UTC; a row's day is its local day in 
 
 When each row became known is not in the source. These are the rules, each on the late side of the truth:
 
-* a flight that arrived: its departure + `air_time` + 45 minutes of taxiing and reporting (where the source has enough to
-  measure taxi time, its median is 27 minutes and nine in ten are under 48);
+* a flight that arrived: its departure + `air_time` + 45 minutes of taxiing and reporting (within the time zone, where
+  the source lets taxi time be measured, its median is 27 minutes and nine in ten are under 48);
 * a flight that departed and has no arrival delay (diverted, mostly): 12 hours after its departure;
 * a cancelled flight: 6 hours after its scheduled departure;
 * an observation of the weather: 10 minutes after it was made.
@@ -15,7 +15,7 @@ When each row became known is not in the source. These are the rules, each on th
 from __future__ import annotations
 
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -72,8 +72,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
-"""Table to columns. `flight_id` is unique over the year; `arrived_late` is 1 for a flight more than `LATE_MINUTES` late,
-diverted or cancelled, else 0; delays and `air_time` are minutes, null where there was no flight."""
+"""Table to columns. `flight_id` is unique over the year; `arrived_late` is 1 for a flight that was more than
+`LATE_MINUTES` late, diverted or cancelled, else 0; delays and `air_time` are minutes, null where there was no flight."""
 
 
 def package_version() -> str:
@@ -111,10 +111,12 @@ def _read_csv(name: str) -> pd.DataFrame:
 
 
 def _between(frame: pd.DataFrame, start: date | None, end: date | None) -> pd.DataFrame:
-    day: Any = pd.to_datetime(frame[["year", "month", "day"]]).dt.strftime("%Y-%m-%d")
-    first = start.isoformat() if start else day.min()
-    last = end.isoformat() if end else day.max()
-    return frame.assign(date=day)[day.between(first, last)].reset_index(drop=True)
+    number = frame["year"] * 10_000 + frame["month"] * 100 + frame["day"]
+    first = int(f"{start:%Y%m%d}") if start else number.min()
+    last = int(f"{end:%Y%m%d}") if end else number.max()
+    wanted = number.between(first, last)
+    named = {day: f"{day // 10_000}-{day // 100 % 100:02}-{day % 100:02}" for day in number[wanted].unique()}
+    return frame[wanted].assign(date=number[wanted].map(named)).reset_index(drop=True)
 
 
 def _with_instants(flights: pd.DataFrame) -> pd.DataFrame:
@@ -127,8 +129,10 @@ def _with_instants(flights: pd.DataFrame) -> pd.DataFrame:
 
 def _flight_ids(flights: pd.DataFrame) -> pd.Series[str]:
     clock = flights["hour"] * 100 + flights["minute"]
-    parts = [flights["carrier"], flights["flight"].astype(str), flights["origin"], flights["dest"]]
-    name = flights["date"].str.cat([*parts, clock.astype(str).str.zfill(4)], sep="-")
+    parts = flights[["carrier", "origin", "dest"]].assign(
+        flight=flights["flight"].astype(str), clock=clock.map("{:04}".format)
+    )
+    name = flights["date"].str.cat(parts[["carrier", "flight", "origin", "dest", "clock"]], sep="-")
     # No two flights of 0.0.3 share a name; should a later version repeat one, its order in the file tells them apart.
     again = name.groupby(name).cumcount()
     return name.where(again == 0, name + "-" + (again + 1).astype(str))

@@ -50,6 +50,29 @@ def check(
 
 
 @app.command()
+def up(
+    airflow_port: Annotated[int, typer.Option(help="Port of the Airflow UI and API, on the loopback address.")] = 8080,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server, on the loopback address.")] = 5000,
+    stock_executor: Annotated[
+        bool, typer.Option("--stock-executor", help="Run Airflow's own LocalExecutor instead of the warm one.")
+    ] = False,
+) -> None:
+    """Run Airflow and MLflow together until Ctrl-C; prints where they are and where their passwords lie."""
+    from evenkeel.local.environment import STOCK_EXECUTOR, WARM_EXECUTOR
+    from evenkeel.local.services import StackOptions, serve
+
+    settings = read_settings()
+    options = StackOptions(
+        home=settings.home,
+        project=settings.project,
+        airflow_port=airflow_port,
+        mlflow_port=mlflow_port,
+        executor=STOCK_EXECUTOR if stock_executor else WARM_EXECUTOR,
+    )
+    raise typer.Exit(serve(options))
+
+
+@app.command()
 def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     """Train a challenger as of an instant, and promote it if it beats the champion."""
     from evenkeel.workflows.pipelines import run_training

@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,10 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>header {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }} h1 {{ font-size: 1.5rem; margin: 0 }}</style>
+<style>
+header {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }}
+h1 {{ font-size: 1.5rem; margin: 0 }} p {{ margin: .2rem 0 }}
+</style>
 </head>
 <body>
 <header><h1>{title}</h1>{notes}</header>
@@ -55,9 +59,9 @@ _PAGE = """\
 class ColumnDrift:
     """How far one column moved.
 
-    `score` is a distance (drifted from `threshold` up) or, for ks and chisquare, a p-value (drifted below `threshold`).
-    It is NaN where nothing could be measured, because a side holds no value of the column: then the column drifted if the
-    other side does hold one, and did not if neither does or a side has no rows at all.
+    `score` is a distance (drifted from `threshold` up) or, for ks and chisquare, a p-value (drifted below it). It is
+    NaN where nothing could be measured, because a side holds no value of the column: then the column drifted if the
+    other side holds one, and did not if neither does. Against a side without any rows nothing drifts.
     """
 
     column: str
@@ -161,9 +165,8 @@ class DriftReporter:
 def _prepare(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], *, side: str) -> pd.DataFrame:
     missing = [column for column in (*numeric, *categorical) if column not in frame]
     if missing:
-        raise SourceError(
-            f"drift: column {', '.join(missing)} is missing from the {side} rows, which have {', '.join(map(str, frame))}"
-        )
+        there = ", ".join(map(str, frame))
+        raise SourceError(f"drift: column {', '.join(missing)} is missing from the {side} rows, which have {there}")
     prepared = frame[[*numeric, *categorical]].reset_index(drop=True)
     for column in numeric:
         try:
@@ -172,7 +175,7 @@ def _prepare(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[
             kind = frame[column].dtype
             raise SourceError(f"drift: column {column} is listed as numeric, the {side} rows hold {kind}") from error
     for column in categorical:
-        prepared[column] = prepared[column].astype("object").where(prepared[column].notna(), None)
+        prepared[column] = prepared[column].astype("object").where(prepared[column].notna(), np.nan)
     return prepared
 
 
@@ -192,7 +195,8 @@ def _measure(
     report = Report(metrics=[table])
     mapping = ColumnMapping(target=None, prediction=None, numerical_features=numbers, categorical_features=groups)
     try:
-        with np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
             report.run(reference_data=before[list(methods)], current_data=after[list(methods)], column_mapping=mapping)
             found = table.get_result().drift_by_columns
             scores = {column: float(found[column].drift_score) for column in methods}

@@ -6,14 +6,19 @@ A context lives as long as one validation: nothing is shared between runs, nothi
 from __future__ import annotations
 
 import logging
+import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import great_expectations as gx
 from great_expectations.core import ExpectationSuiteValidationResult
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.expectations.registry import (
     get_expectation_impl,
     list_registered_expectation_implementations,
@@ -24,7 +29,8 @@ from jinja2 import ChoiceLoader, DictLoader
 
 from evenkeel.gateways.data_docs_page import TEMPLATES
 from evenkeel.gateways.findings import Finding, Outcome, bad_rows, find, is_private, presentable
-from evenkeel.gateways.suites import SEVERITIES, Entry, Suite, choices, label, parse, read_text, unknown
+from evenkeel.gateways.suites import PARAMETER, SEVERITIES, Entry, Suite, choices, label, parse, read_text, unknown
+from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, SpecError
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Expectations", "Finding", "Validation"]
 
+_SINK = logging.NullHandler()
 _EXIST = "expect_column_to_exist"
 _OURS = {"id", "meta", "notes", "severity", "description", "windows", "batch_id", "rendered_content"}
 _NOT_KWARGS = _OURS | {"result_format", "catch_exceptions"}
@@ -104,7 +111,9 @@ class Expectations:
         loaded = self._load(suite)
         plan = _plan(loaded, frame)
         raw = _evaluate(loaded.name, plan, frame, private)
-        outcomes = [Outcome(entry, bool(one.success), one.result) for entry, one in zip(plan, raw, strict=True)]
+        outcomes = [
+            Outcome(_reckoned(entry, one), bool(one.success), one.result) for entry, one in zip(plan, raw, strict=True)
+        ]
         failed = [outcome for outcome in outcomes if not outcome.success]
         findings = tuple(find(outcome, frame, key, private) for outcome in failed)
         aside = bad_rows(failed)
@@ -191,9 +200,13 @@ def _evaluate(suite: str, plan: list[Entry], frame: pd.DataFrame, private: Colle
 
 
 def _run(suite: str, plan: list[Entry], frame: pd.DataFrame) -> list[Any]:
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    # Without a configuration of ours it would make a folder for Data Docs, and show progress bars.
+    settings = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+    )
+    context = gx.get_context(mode="ephemeral", project_config=settings)
     asset = context.data_sources.add_pandas("frame").add_dataframe_asset(suite)
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
     expectations: list[Any] = []
@@ -202,21 +215,38 @@ def _run(suite: str, plan: list[Entry], frame: pd.DataFrame) -> list[Any]:
         ours = {"severity": entry.severity, "notes": entry.notes, "meta": {"entry": index}}
         expectations.append(implementation(**entry.kwargs, **ours))
     validated = batch.validate(
-        gx.ExpectationSuite(suite, expectations=expectations), result_format={"result_format": "COMPLETE"}
+        gx.ExpectationSuite(suite, expectations=expectations),
+        result_format={"result_format": "COMPLETE"},
+        expectation_parameters={"partitions": _partitions(frame)},
     )
     return list(validated.results)
 
 
+def _partitions(frame: pd.DataFrame) -> int:
+    """How many partitions a frame spans; one where it does not say, or is empty and so holds none."""
+    return max(1, int(frame[c.PARTITION].nunique())) if c.PARTITION in frame else 1
+
+
+def _reckoned(entry: Entry, one: Any) -> Entry:
+    """The entry with the figures its parameters came to, for messages."""
+    given = [kwarg for kwarg, value in entry.kwargs.items() if isinstance(value, dict) and PARAMETER in value]
+    figures = {kwarg: one.expectation_config.kwargs.get(kwarg) for kwarg in given}
+    return replace(entry, kwargs={**entry.kwargs, **figures})
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the vendor's log, which quotes values; what went wrong is in the results as well."""
+    """Keep the vendor's log and warnings to itself: they quote values, and what went wrong is in the results too."""
     logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    logger.addHandler(_SINK)
+    propagates, logger.propagate = logger.propagate, False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logger.setLevel(level)
+        logger.propagate = propagates
+        logger.removeHandler(_SINK)
 
 
 def _cause(one: Any) -> str | None:
@@ -234,12 +264,12 @@ def _page(raw: list[Any], findings: tuple[Finding, ...], aside: int, facts: dict
         success=not findings, results=raw, suite_name=facts["suite"], statistics={}, meta={}
     )
     said = {rank: [one.sentence() for one in findings if one.severity == rank] for rank in SEVERITIES}
-    warnings = f"{len(said['warning'])} warnings"
+    mild = f"{len(said['warning'])} warnings"
     verdict, headline = "pass", "passed"
     if said["critical"]:
-        verdict, headline = "refuse", f"refused: {len(said['critical'])} critical, {warnings}"
+        verdict, headline = "refuse", f"refused: {len(said['critical'])} critical, {mild}"
     elif findings:
-        verdict, headline = "warn", f"{warnings}, {aside} rows with reasons to be set aside"
+        verdict, headline = "warn", f"{mild}, {aside} rows with reasons to be set aside"
     with _quiet():
         document = ValidationResultsPageRenderer().render(validation)
         page: str = _view().render(document, findings=said, verdict=verdict, headline=headline, **facts)

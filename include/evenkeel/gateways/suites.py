@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEVERITIES = ("critical", "warning")
+PARAMETER = "$PARAMETER"
+PARAMETERS = ("partitions",)
+"""Names a kwarg may reckon with, as in `min_value: {$PARAMETER: "100 * partitions"}`: how many the frame spans.
+
+The vendor's own words would allow more, the clock among it; what a suite says must not change with the day it is run.
+"""
 _SUITE_KEYS = ("name", "expectations")
 _ENTRY_KEYS = ("type", "kwargs", "severity", "notes")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
@@ -125,12 +132,26 @@ def _entry(item: object, file: str, where: str) -> tuple[Entry | None, list[str]
         mistakes.append(f"{file}: {where}.type: must name an expectation, got {item.get('type')!r}")
     if not isinstance(kwargs, dict):
         mistakes.append(f"{file}: {where}.kwargs: must be a mapping like {{column: carrier}}, not {kwargs!r}")
+    else:
+        mistakes += _strange_parameters(kwargs, file, where)
     if severity not in SEVERITIES:
         hint = choices(str(severity), list(SEVERITIES))
         mistakes.append(f"{file}: {where}.severity: {severity!r} is not one of the choices.{hint}")
     if notes is not None and not isinstance(notes, str):
         mistakes.append(f"{file}: {where}.notes: must be a sentence, got {notes!r}")
     return (None, mistakes) if mistakes else (Entry(item["type"], kwargs, severity, notes), [])
+
+
+def _strange_parameters(kwargs: dict[str, Any], file: str, where: str) -> list[str]:
+    mistakes = []
+    for kwarg, value in kwargs.items():
+        if not isinstance(value, dict) or PARAMETER not in value:
+            continue
+        for name in re.findall(r"[A-Za-z_]\w*", str(value[PARAMETER])):
+            if name not in PARAMETERS:
+                hint = choices(name, list(PARAMETERS))
+                mistakes.append(f"{file}: {where}.kwargs.{kwarg}: {name!r} is no parameter.{hint}")
+    return mistakes
 
 
 def _twins(node: yaml.Node | None) -> list[str]:

@@ -18,6 +18,7 @@ from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
+from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.train import training_id, training_run
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.vocabulary.verdict import Verdict
     from evenkeel.workflows.gateways import Gateways
-
-TRAINING_SETS = "training_sets"
-"""Table of what each training learnt from, one partition a training: the drift check's reference."""
 
 PART = "_part"
 """`train` or `holdout`."""

@@ -16,10 +16,10 @@ from evenkeel.decisions.drift import judge_drift
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES, TRAINING_SETS
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.challenge import PART, TRAINING_SETS
+from evenkeel.workflows.challenge import PART
 from evenkeel.workflows.frame import add_labels
-from evenkeel.workflows.score import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
     from evenkeel.workflows.ledger import Entry
-
-CHECKS = "drift_checks"
-"""Table of checks, one row a partition."""
-
-CHECK_COLUMNS = "drift_columns"
-"""Table of what each check measured, one row a column."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evenkeel.decisions.retraining import Check, decide_retraining
+from evenkeel.vocabulary.tables import CHECKS
 from evenkeel.vocabulary.verdict import DriftOutcome, Verdict
-from evenkeel.workflows.drift_check import CHECKS
 from evenkeel.workflows.ledger import Entry, Kind
 from evenkeel.workflows.train import training_id
 

@@ -12,6 +12,7 @@ import pandas as pd
 from evenkeel.gateways.estimators import classes_of, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.tables import QUARANTINE, SCORES
 from evenkeel.workflows.data_gate import gate_rows, refuse_critical
 from evenkeel.workflows.frame import build_frame
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
-
-SCORES = "scores"
-"""Table of published scores, with the features they were made from, one partition a period."""
-
-QUARANTINE = "quarantine"
-"""Table of rows the data gate set aside, with their reasons."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evenkeel.vocabulary import columns as c
-from evenkeel.workflows.drift_check import CHECKS
+from evenkeel.vocabulary.tables import CHECKS, SCORES
 from evenkeel.workflows.ledger import Entry, Kind, champion_of
-from evenkeel.workflows.score import SCORES
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
