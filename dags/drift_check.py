@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import daily, dag_arguments, model_specs, partition_param
+from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param
 from evenkeel.airflow.operators import drift_check
 
 for spec in model_specs("drift_check"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import daily, dag_arguments, model_specs, partition_param
+from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param
 from evenkeel.airflow.operators import score
 
 for spec in model_specs("score"):
@@ -21,7 +21,5 @@ for spec in model_specs("score"):
         validate = score.ValidatePartitionOperator(task_id="validate", model=spec.model)
         shards = score.ScoreShardOperator.partial(task_id="score", model=spec.model).expand(shard=validate.output)
         validate_scores = score.ValidateScoresOperator(task_id="validate_scores", model=spec.model)
-        publish = score.PublishScoresOperator(
-            task_id="publish", model=spec.model, outlets=[assets.scores(spec.model)]
-        )
+        publish = score.PublishScoresOperator(task_id="publish", model=spec.model, outlets=[assets.scores(spec.model)])
         extract >> validate >> shards >> validate_scores >> publish

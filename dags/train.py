@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import as_of_param, daily, dag_arguments, model_specs
+from evenkeel.airflow.declare import as_of_param, dag_arguments, daily, model_specs
 from evenkeel.airflow.operators import train
 
 for spec in model_specs("train"):
@@ -33,9 +33,7 @@ for spec in model_specs("train"):
         promote = train.PromoteChallengerOperator(
             task_id="promote", model=spec.model, outlets=[assets.champion(spec.model)]
         )
-        keep = train.KeepChampionOperator(
-            task_id="keep", model=spec.model, trigger_rule="none_failed_min_one_success"
-        )
+        keep = train.KeepChampionOperator(task_id="keep", model=spec.model, trigger_rule="none_failed_min_one_success")
         extract >> validate >> split >> fit >> evaluate >> register >> gate
         if by_hand:
             approve = HITLBranchOperator(

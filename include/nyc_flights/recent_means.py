@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def local_midnight(as_of: pd.Timestamp, days_before: int) -> pd.Timestamp:
-    """The instant at which the New York day so many days before that of `as_of` began, whatever the clocks did since."""
+    """The instant at which the New York day so many days before that of `as_of` began, whatever the clocks did."""
     day = as_of.tz_convert(TIMEZONE).normalize() - pd.DateOffset(days=days_before)
     return day.tz_convert("UTC")
 

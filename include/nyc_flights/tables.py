@@ -73,7 +73,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 """Table to columns. `flight_id` is unique over the year; `arrived_late` is 1 for a flight that was more than
-`LATE_MINUTES` late, diverted or cancelled, else 0; delays and `air_time` are minutes, null where there was no flight."""
+`LATE_MINUTES` late, diverted or cancelled, else 0; delays and `air_time` are minutes, null where nothing flew."""
 
 
 def package_version() -> str:

@@ -41,16 +41,22 @@ def test_too_little_data_is_not_no_drift(columns: dict[str, bool], rows: int) ->
         ("mae", 0.70, 0.60, DriftOutcome.NONE),
     ],
 )
-def test_decay_is_a_fall_below_the_promise(metric: str, promised: float, measured: float, outcome: DriftOutcome) -> None:
+def test_decay_is_a_fall_below_the_promise(
+    metric: str, promised: float, measured: float, outcome: DriftOutcome
+) -> None:
     """Beyond the tolerance it is decay, beyond half of it worth watching, whichever way the metric runs."""
-    verdict = judge_decay(metric=metric, promised=promised, measured=measured, labels=900, min_labels=500, tolerance=0.05)
+    verdict = judge_decay(
+        metric=metric, promised=promised, measured=measured, labels=900, min_labels=500, tolerance=0.05
+    )
     assert verdict.outcome is outcome
 
 
 @pytest.mark.parametrize(
     ("promised", "measured", "labels"), [(0.7, 0.5, 499), (None, 0.5, 900), (0.7, None, 0), (0.7, float("nan"), 900)]
 )
-def test_decay_without_a_basis_is_insufficient_data(promised: float | None, measured: float | None, labels: int) -> None:
+def test_decay_without_a_basis_is_insufficient_data(
+    promised: float | None, measured: float | None, labels: int
+) -> None:
     """Too few labels, no promise, or an undefined metric never says that all is well (law 21)."""
     verdict = judge_decay(
         metric="roc_auc", promised=promised, measured=measured, labels=labels, min_labels=500, tolerance=0.05

@@ -52,7 +52,9 @@ def test_the_baseline_has_no_skill_and_the_right_shape(task: str, labels: list, 
     assert predicted.shape[0] == len(labels)
 
 
-@pytest.mark.parametrize(("metric", "better", "worse"), [("roc_auc", 0.8, 0.7), ("log_loss", 0.4, 0.5), ("mae", 1.0, 2.0)])
+@pytest.mark.parametrize(
+    ("metric", "better", "worse"), [("roc_auc", 0.8, 0.7), ("log_loss", 0.4, 0.5), ("mae", 1.0, 2.0)]
+)
 def test_gain_is_positive_for_the_better_one(metric: str, better: float, worse: float) -> None:
     """Whichever way a metric runs, a gain is positive."""
     assert gain(metric, better, worse) > 0 > gain(metric, worse, better)

@@ -10,7 +10,9 @@ from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 
 
-def judge(challenger: float, champion: float, *, metric: str = "roc_auc", labels: int = 1000, margin: float = 0.01) -> Verdict:
+def judge(
+    challenger: float, champion: float, *, metric: str = "roc_auc", labels: int = 1000, margin: float = 0.01
+) -> Verdict:
     return judge_challenger(
         metric=metric,
         challenger=challenger,
@@ -33,7 +35,9 @@ def judge(challenger: float, champion: float, *, metric: str = "roc_auc", labels
         ("mae", 9.0, 10.0, Outcome.PASS),
     ],
 )
-def test_a_challenger_must_gain_more_than_the_margin(metric: str, challenger: float, champion: float, outcome: Outcome) -> None:
+def test_a_challenger_must_gain_more_than_the_margin(
+    metric: str, challenger: float, champion: float, outcome: Outcome
+) -> None:
     """Better by more than the margin passes, whichever way the metric runs; anything else is refused."""
     assert judge(challenger, champion, metric=metric).outcome is outcome
 

@@ -35,7 +35,15 @@ def decide(history: list[Check], *, last_retrain: datetime | None = None, champi
 
 @pytest.mark.parametrize(
     ("pattern", "answered"),
-    [("d", False), ("dd", False), ("ddd", True), ("d.d.c", True), ("ddd....", False), ("d..d..d", False), ("..ccc", True)],
+    [
+        ("d", False),
+        ("dd", False),
+        ("ddd", True),
+        ("d.d.c", True),
+        ("ddd....", False),
+        ("d..d..d", False),
+        ("..ccc", True),
+    ],
 )
 def test_a_signal_is_answered_when_it_persists(pattern: str, answered: bool) -> None:
     """Three of the last five checks; a blip is not answered (law 20)."""
@@ -66,5 +74,12 @@ def test_checks_after_the_as_of_change_nothing(before: str, after: str) -> None:
     known = checks(before)
     later = checks(before + after)[len(before) :]
     as_of = known[-1].as_of
-    arguments = {"as_of": as_of, "champion": 1, "last_retrain": None, "needed": 3, "of": 5, "cooldown": timedelta(days=14)}
+    arguments = {
+        "as_of": as_of,
+        "champion": 1,
+        "last_retrain": None,
+        "needed": 3,
+        "of": 5,
+        "cooldown": timedelta(days=14),
+    }
     assert decide_retraining([*later, *reversed(known)], **arguments) == decide_retraining(known, **arguments)

@@ -50,7 +50,7 @@ def _day(day: date) -> Day:
 
 @pytest.mark.parametrize("day", DAYS)
 def test_every_row_has_its_features(day: date) -> None:
-    """Same index, exactly the columns, floats and strings, no nulls: on and after the 23-hour and the 25-hour day too."""
+    """Same index, exactly the columns, floats and strings, no nulls: on and after days of 23 and 25 hours too."""
     rows, known, as_of = _day(day)
     made = features(rows, known, as_of)
     assert made.index.equals(rows.index)

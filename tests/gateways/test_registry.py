@@ -126,7 +126,9 @@ def test_plots_and_pages(registry: Registry) -> None:
     client = registry._client
     assert [file.path for file in client.list_artifacts(run, "plots")] == ["plots/calibration.png", "plots/roc.png"]
     assert "data_docs.html" in [file.path for file in client.list_artifacts(run)]
-    assert _run(registry, run).info.artifact_uri.startswith(MlflowAddress(registry._address.uri).artifacts(MODEL) or "?")
+    assert _run(registry, run).info.artifact_uri.startswith(
+        MlflowAddress(registry._address.uri).artifacts(MODEL) or "?"
+    )
 
 
 def test_dataset(registry: Registry, frame: pd.DataFrame) -> None:
@@ -147,8 +149,9 @@ def test_model_of_a_run(registry: Registry, registered: Version, frame: pd.DataF
     """A model has signature, input example and pinned requirements, and a second call stores no second one."""
     client = registry._client
     again = registry.log_model(registered.run_id, estimator, example=frame.head(3))
-    (stored,) = client.search_logged_models([_run(registry, registered.run_id).info.experiment_id],
-                                            f"source_run_id = '{registered.run_id}'")
+    (stored,) = client.search_logged_models(
+        [_run(registry, registered.run_id).info.experiment_id], f"source_run_id = '{registered.run_id}'"
+    )
     assert stored.model_id == again
     assert stored.status == "READY"
     folder = Path(stored.artifact_location.removeprefix("file://"))
@@ -348,8 +351,24 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port)]
-        + ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}", "--artifacts-destination", str(tmp_path / "files")]
+        [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--app-name",
+            "basic-auth",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
+        + [
+            "--backend-store-uri",
+            f"sqlite:///{tmp_path / 'mlflow.db'}",
+            "--artifacts-destination",
+            str(tmp_path / "files"),
+        ]
         + ["--workers", "1"],
         env=os.environ
         | {

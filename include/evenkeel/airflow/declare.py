@@ -79,7 +79,9 @@ def daily(spec: ModelSpec, cron: str, *, offset: int = 0) -> CronPartitionTimeta
 
 def as_of_param() -> dict[str, Param]:
     """Parameter `as_of`: the instant a run acts from, where it has no partition."""
-    description = "Instant to act from, ISO 8601 (a date is read in the model's time zone). Default: the run's partition."
+    description = (
+        "Instant to act from, ISO 8601 (a date is read in the model's time zone). Default: the run's partition."
+    )
     return {"as_of": Param(None, type=["null", "string"], pattern=_INSTANT, description=description)}
 
 

@@ -34,10 +34,21 @@ class Steps:
 def status_table(statuses: Iterable[Status]) -> Table:
     """One row a model."""
     table = Table(title="models", title_justify="left")
-    for column in ("model", "champion", "promised", "last training", "last scored", "last check", "drift", "performance"):
+    for column in (
+        "model",
+        "champion",
+        "promised",
+        "last training",
+        "last scored",
+        "last check",
+        "drift",
+        "performance",
+    ):
         table.add_column(column)
     for one in statuses:
-        training = "-" if one.last_training is None else f"{one.last_training.effective_at[:10]} {one.last_training.kind}"
+        training = (
+            "-" if one.last_training is None else f"{one.last_training.effective_at[:10]} {one.last_training.kind}"
+        )
         table.add_row(
             one.model,
             "-" if one.champion is None else f"{one.champion} since {str(one.champion_since)[:10]}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,8 @@ from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import find_spec, load_specs
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
@@ -31,7 +32,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 @app.command()
 def check(
-    sources: Annotated[bool, typer.Option("--sources", help="Also ask each source for its first hour of data.")] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Also ask each source for its first hour of data.")
+    ] = False,
 ) -> None:
     """Validate every model spec, its suites, estimators and feature function."""
     from evenkeel.workflows.check import check_spec
@@ -73,6 +76,17 @@ def up(
 
 
 @app.command()
+def demo(
+    airflow_port: Annotated[int, typer.Option(help="Port of the Airflow UI and API, on the loopback address.")] = 8080,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server, on the loopback address.")] = 5000,
+) -> None:
+    """Take a year of real flights through all pipelines in a real Airflow; on a terminal it stays up until Ctrl-C."""
+    from evenkeel.cli.demo import run_demo
+
+    run_demo(read_settings(), airflow_port=airflow_port, mlflow_port=mlflow_port, stay=sys.stdout.isatty())
+
+
+@app.command()
 def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     """Train a challenger as of an instant, and promote it if it beats the champion."""
     from evenkeel.workflows.pipelines import run_training
@@ -81,7 +95,9 @@ def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     instant = _instant(spec, as_of, partition)
     out.print(f"{model}: train as of {instant.isoformat()}")
     decided = run_training(spec, instant, _gateways(), Steps())
-    out.print(f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}", soft_wrap=True)
+    out.print(
+        f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}", soft_wrap=True
+    )
 
 
 @app.command()
@@ -91,7 +107,9 @@ def score(model: Model, partition: Key = None) -> None:
 
     spec = _spec(model)
     published = run_scoring(spec, _partition(spec, partition), _gateways(), Steps())
-    out.print(f"published {published.rows} scores of {model} {published.partition}, table version {published.table_version}")
+    out.print(
+        f"published {published.rows} scores of {model} {published.partition}, table version {published.table_version}"
+    )
 
 
 @app.command()
@@ -134,7 +152,9 @@ def promote(
         decided = promote_version(spec, instant, int(version), verdict, gateways, force=force, reason=reason)
     else:
         raise EvenkeelError(f"version {version!r} is neither a number nor `previous`")
-    out.print(f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}", soft_wrap=True)
+    out.print(
+        f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}", soft_wrap=True
+    )
 
 
 @app.command()
@@ -188,7 +208,9 @@ def _spec(model: str) -> ModelSpec:
 
 def _instant(spec: ModelSpec, as_of: str | None, partition: str | None) -> datetime:
     if (as_of is None) == (partition is None):
-        raise AsOfMissingError("pass exactly one of --as-of (an instant) and --partition (a day, acting from its start)")
+        raise AsOfMissingError(
+            "pass exactly one of --as-of (an instant) and --partition (a day, acting from its start)"
+        )
     return spec.partition(partition).start if partition else parse_instant(str(as_of), spec.timezone)
 
 

@@ -32,5 +32,7 @@ def judge_decay(
     if fall > tolerance:
         return DriftVerdict(DriftOutcome.DRIFT, f"{sentence}: worse by {fall:.4f}, more than {tolerance:g}", numbers)
     if fall > tolerance / 2:
-        return DriftVerdict(DriftOutcome.WATCH, f"{sentence}: worse by {fall:.4f}, more than half of {tolerance:g}", numbers)
+        return DriftVerdict(
+            DriftOutcome.WATCH, f"{sentence}: worse by {fall:.4f}, more than half of {tolerance:g}", numbers
+        )
     return DriftVerdict(DriftOutcome.NONE, f"{sentence}: within {tolerance:g}", numbers)

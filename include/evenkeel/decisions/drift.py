@@ -23,7 +23,9 @@ def judge_drift(moved: Mapping[str, bool], *, rows: int, min_rows: int, share: f
     found = len(names) / len(moved) if moved else 0.0
     numbers = {"rows": rows, "columns": len(moved), "moved": len(names), "share": round(found, 4)}
     if rows < min_rows or not moved:
-        return DriftVerdict(DriftOutcome.INSUFFICIENT_DATA, f"{rows} rows in the window, {min_rows} are needed", numbers)
+        return DriftVerdict(
+            DriftOutcome.INSUFFICIENT_DATA, f"{rows} rows in the window, {min_rows} are needed", numbers
+        )
     if not names:
         return DriftVerdict(DriftOutcome.NONE, f"none of {len(moved)} columns moved", numbers)
     sentence = f"{len(names)} of {len(moved)} columns moved ({', '.join(sorted(names))})"

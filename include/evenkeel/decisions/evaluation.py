@@ -77,7 +77,9 @@ def _regression() -> dict[str, Metric]:
     }
 
 
-def baseline(task: Task, train_labels: NDArray[np.generic], rows: int, classes: Sequence[object] = ()) -> NDArray[np.float64]:
+def baseline(
+    task: Task, train_labels: NDArray[np.generic], rows: int, classes: Sequence[object] = ()
+) -> NDArray[np.float64]:
     """What predicting without looking gives: the training part's rate, its class frequencies, or its median.
 
     Args:

@@ -33,7 +33,9 @@ def judge_challenger(
         return Verdict(Outcome.INCONCLUSIVE, f"{metric} is undefined on these {labels} labels", _finite(numbers))
     compared = f"{metric} {challenger:.4f} against {champion:.4f} of {opponent} on the same {labels} rows"
     if difference > margin:
-        return Verdict(Outcome.PASS, f"{compared}: better by {difference:.4f}, more than the margin {margin:g}", numbers)
+        return Verdict(
+            Outcome.PASS, f"{compared}: better by {difference:.4f}, more than the margin {margin:g}", numbers
+        )
     word = "better" if difference > 0 else "worse" if difference < 0 else "different"
     return Verdict(Outcome.REFUSE, f"{compared}: {word} by {abs(difference):.4f}, the margin is {margin:g}", numbers)
 

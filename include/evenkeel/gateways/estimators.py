@@ -56,7 +56,9 @@ def _construct(kind: type[Any], candidate: Candidate, seed: int) -> Any:
     try:
         estimator = kind(**candidate.params)
     except TypeError as error:
-        valid = ", ".join(sorted(kind._get_param_names())) if hasattr(kind, "_get_param_names") else "see its documentation"
+        valid = (
+            ", ".join(sorted(kind._get_param_names())) if hasattr(kind, "_get_param_names") else "see its documentation"
+        )
         raise SpecError(
             [f"training.candidates.{candidate.name}: params: {error}. Valid: {valid}"],
         ) from error

@@ -73,7 +73,9 @@ class Lake:
                 _wait(attempt)
                 continue
             return self.version(model, table)
-        raise TransientError(f"table {uri}: still contended after {_ATTEMPTS} attempts to publish {partition}; try again")
+        raise TransientError(
+            f"table {uri}: still contended after {_ATTEMPTS} attempts to publish {partition}; try again"
+        )
 
     def append(self, model: str, table: str, rows: pa.Table, *, expected: int) -> None:
         """Append rows in one commit, if the table still holds `expected` rows of earlier decisions.
@@ -81,11 +83,15 @@ class Lake:
         Raises LedgerConflictError where someone else appended meanwhile: read again, decide again.
         """
         uri = self.table_uri(model, table)
-        properties = CommitProperties(app_transactions=[Transaction("append", expected + len(rows))], max_commit_retries=0)
+        properties = CommitProperties(
+            app_transactions=[Transaction("append", expected + len(rows))], max_commit_retries=0
+        )
         present = self._open(uri)
         last = 0 if present is None else present.transaction_version("append") or 0
         if last != expected:
-            raise LedgerConflictError(f"table {uri} holds {last} entries where {expected} were read; read it and decide again")
+            raise LedgerConflictError(
+                f"table {uri} holds {last} entries where {expected} were read; read it and decide again"
+            )
         try:
             write_deltalake(
                 present if present is not None else uri,
@@ -96,7 +102,9 @@ class Lake:
         except (CommitFailedError, DeltaProtocolError, DeltaError) as error:
             if not _contended(error):
                 raise
-            raise LedgerConflictError(f"table {uri}: someone else decided at the same moment; read it and decide again") from error
+            raise LedgerConflictError(
+                f"table {uri}: someone else decided at the same moment; read it and decide again"
+            ) from error
 
     def read(
         self,
@@ -116,7 +124,8 @@ class Lake:
             among = pads.field(c.PARTITION).isin(list(partitions))
             condition = among if condition is None else condition & among
         dataset = present.to_pyarrow_dataset()
-        return dataset.to_table(columns=list(columns) if columns else None, filter=condition).to_pandas()
+        found: pd.DataFrame = dataset.to_table(columns=list(columns) if columns else None, filter=condition).to_pandas()
+        return found
 
     def partitions(self, model: str, table: str) -> list[str]:
         """Keys of the partitions a table holds, in order; none where it does not exist yet. Reads the log only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -52,7 +52,13 @@ def _calibration(labels: NDArray[np.generic], predictions: Mapping[str, NDArray[
     figure, axes = _blank("Calibration on the holdout")
     for who, predicted in predictions.items():
         CalibrationDisplay.from_predictions(
-            labels, np.clip(predicted, 0, 1), n_bins=10, strategy="quantile", name=who, ax=axes, ref_line=who == "challenger"
+            labels,
+            np.clip(predicted, 0, 1),
+            n_bins=10,
+            strategy="quantile",
+            name=who,
+            ax=axes,
+            ref_line=who == "challenger",
         )
     return figure
 
@@ -79,7 +85,7 @@ def _residuals(labels: NDArray[np.generic], predicted: NDArray[np.float64]) -> F
     return figure
 
 
-def _blank(title: str) -> tuple[Figure, object]:
+def _blank(title: str) -> tuple[Figure, Any]:
     # A Figure of its own rather than pyplot's: nothing global, safe in any process.
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.add_subplot()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -12,6 +11,9 @@ import sqlalchemy as sa
 from evenkeel.vocabulary.errors import SourceError, TransientError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from sqlalchemy.engine import URL
 
 _FETCH = 50_000
@@ -31,7 +33,9 @@ def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table
             names = list(result.keys())
             chunks = [_arrow(names, rows) for rows in result.partitions(_FETCH)]
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-        raise TransientError(f"database {shown} does not answer or lacks what the query names: {_cause(error)}") from error
+        raise TransientError(
+            f"database {shown} does not answer or lacks what the query names: {_cause(error)}"
+        ) from error
     except sa.exc.SQLAlchemyError as error:
         raise SourceError(f"database {shown} refuses the query: {_cause(error)}") from error
     return pa.concat_tables(chunks, promote_options="permissive") if chunks else pa.table({name: [] for name in names})
@@ -45,11 +49,13 @@ def _address(url: str) -> URL:
     try:
         return sa.engine.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise SourceError("the database URL of an sql source cannot be read; write dialect://user:password@host/name") from error
+        raise SourceError(
+            "the database URL of an sql source cannot be read; write dialect://user:password@host/name"
+        ) from error
 
 
-def _arrow(names: list[str], rows: object) -> pa.Table:
-    columns = zip(*rows, strict=True)  # type: ignore[call-overload]
+def _arrow(names: list[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    columns = zip(*rows, strict=True)
     return pa.table({name: [_plain(value) for value in column] for name, column in zip(names, columns, strict=True)})
 
 

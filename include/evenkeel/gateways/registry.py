@@ -244,7 +244,9 @@ class Registry:
             return present[0]
         stored = client.get_run(run_id).data.tags
         if DIGEST not in stored:
-            raise EvenkeelError(f"run {run_id} of {model} has no model to register; log_model must come before register")
+            raise EvenkeelError(
+                f"run {run_id} of {model} has no model to register; log_model must come before register"
+            )
         with _unless("RESOURCE_ALREADY_EXISTS"):
             client.create_registered_model(model)
         made = client.create_model_version(
@@ -285,7 +287,9 @@ class Registry:
         """
         known, source = self._known(model, number)
         with tempfile.TemporaryDirectory() as folder:
-            file = mlflow.artifacts.download_artifacts(f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri)
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
+            )
             content = Path(file).read_bytes()
         expected, found = known.tags.get(DIGEST), hashlib.sha256(content).hexdigest()
         if expected != found:

@@ -89,7 +89,8 @@ class Sources:
         else:
             found = self._scan(source, table, start, end, timezone)
         typed = _typed(found, table.columns, name=self.describe(table))
-        return _known(typed, table, start, end, as_of).to_pandas(timestamp_as_object=False)
+        frame: pd.DataFrame = _known(typed, table, start, end, as_of).to_pandas()
+        return frame
 
     def probe(self, table: Table, start: datetime, timezone: str) -> None:
         """Whether the source answers: reads a window of one hour. Raises as `read` does."""
@@ -108,7 +109,9 @@ class Sources:
         except (KeyError, ValueError) as error:
             raise SourceError(f"{text}: environment variable {error} is not set") from error
 
-    def _scan(self, source: FileSource | DeltaSource, table: Table, start: datetime, end: datetime, timezone: str) -> pa.Table:
+    def _scan(
+        self, source: FileSource | DeltaSource, table: Table, start: datetime, end: datetime, timezone: str
+    ) -> pa.Table:
         uri = self._expand(source.uri)
         wanted = list(table.columns)
         if isinstance(source, DeltaSource):
@@ -135,15 +138,21 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
     dataset = pads.dataset(paths, format=form, filesystem=PyFileSystem(FSSpecHandler(filesystem)))
     missing = [column for column in table.columns if column not in dataset.schema.names]
     if missing:
-        raise SourceError(f"{uri}: column {', '.join(missing)} is missing; the files have {', '.join(dataset.schema.names)}")
+        raise SourceError(
+            f"{uri}: column {', '.join(missing)} is missing; the files have {', '.join(dataset.schema.names)}"
+        )
     event_time = dataset.schema.field(table.event_time).type
     if not pa.types.is_timestamp(event_time):
-        raise SourceError(f"{uri}: column {table.event_time} must be a timestamp to read a window by it, it is {event_time}")
+        raise SourceError(
+            f"{uri}: column {table.event_time} must be a timestamp to read a window by it, it is {event_time}"
+        )
     condition = _window(table.event_time, start, end, naive=event_time.tz is None)
     return dataset.to_table(columns=list(table.columns), filter=condition)
 
 
-def _folders(filesystem: Any, path: str, source: FileSource, start: datetime, end: datetime, timezone: str) -> list[str]:
+def _folders(
+    filesystem: Any, path: str, source: FileSource, start: datetime, end: datetime, timezone: str
+) -> list[str]:
     """The files of the local days the window touches, a day wider at both ends: an event may lie beside its folder's day."""
     zone = ZoneInfo(timezone)
     day = start.astimezone(zone).date() - timedelta(days=1)
@@ -168,7 +177,9 @@ def _guard(uri: str, read: Callable[[], pa.Table]) -> pa.Table:
     try:
         return read()
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{uri}: a file is damaged or not what its name says: {' '.join(str(error).split())}") from error
+        raise SourceError(
+            f"{uri}: a file is damaged or not what its name says: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _schema(columns: dict[str, ColumnType]) -> pa.Schema:

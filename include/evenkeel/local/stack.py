@@ -64,13 +64,20 @@ class LocalStack:
 
 @contextlib.contextmanager
 def running(
-    home: Path, project: Path, *, executor: str = WARM_EXECUTOR, start_timeout: float = 240.0
+    home: Path,
+    project: Path,
+    *,
+    ports: tuple[int, int] | None = None,
+    executor: str = WARM_EXECUTOR,
+    start_timeout: float = 240.0,
 ) -> Iterator[LocalStack]:
-    """Run a stack on free ports in a session of its own, and end all of it on the way out.
+    """Run a stack in a session of its own, and end all of it on the way out.
+
+    `ports` are Airflow's and MLflow's; any free ones where not given.
 
     Raises ServiceError with the stack's own words when it does not become healthy within `start_timeout` seconds.
     """
-    airflow_port, mlflow_port = free_ports(2)
+    airflow_port, mlflow_port = ports or free_ports(2)
     options = StackOptions(
         home=home.absolute(),
         project=project.absolute(),

@@ -26,7 +26,9 @@ class Partition:
         try:
             return cls(date.fromisoformat(key), timezone)
         except ValueError as error:
-            raise AsOfMissingError(f"partition {key!r} is not a day: pass it as YYYY-MM-DD, such as 2013-04-01") from error
+            raise AsOfMissingError(
+                f"partition {key!r} is not a day: pass it as YYYY-MM-DD, such as 2013-04-01"
+            ) from error
 
     @classmethod
     def containing(cls, instant: datetime, timezone: str) -> Partition:

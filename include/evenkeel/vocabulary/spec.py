@@ -21,7 +21,7 @@ def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a duration: write a whole number and m, h, d or w, such as 36h or 60d")  # noqa: TRY004 - pydantic reports ValueError
+        raise ValueError(f"{value!r} is not a duration: write a whole number and m, h, d or w, such as 36h or 60d")
     return parse_duration(value)
 
 
@@ -44,7 +44,9 @@ def _own_column(value: str) -> str:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(_duration), PlainSerializer(lambda d: f"{int(d.total_seconds() // 60)}m", return_type=str)
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda d: f"{int(d.total_seconds() // 60)}m", return_type=str),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Cron = Annotated[str, AfterValidator(_cron)]
@@ -88,10 +90,14 @@ class SqlSource(Part):
     @model_validator(mode="after")
     def _one_database_and_a_window(self) -> SqlSource:
         if (self.connection is None) == (self.url is None):
-            raise ValueError("needs exactly one of `connection` (an Airflow connection id) and `url` (an SQLAlchemy URL)")
+            raise ValueError(
+                "needs exactly one of `connection` (an Airflow connection id) and `url` (an SQLAlchemy URL)"
+            )
         missing = [bound for bound in (":start", ":end") if bound not in self.query]
         if missing:
-            raise ValueError(f"the query must filter its event time by {' and '.join(missing)}, or it would be read whole")
+            raise ValueError(
+                f"the query must filter its event time by {' and '.join(missing)}, or it would be read whole"
+            )
         return self
 
 
@@ -138,7 +144,9 @@ class Label(Table):
     @model_validator(mode="after")
     def _one_way_to_know(self) -> Label:
         if (self.known_at is None) == (self.known_after is None):
-            raise ValueError("needs exactly one of `known_at` (a column) and `known_after` (a duration after the event)")
+            raise ValueError(
+                "needs exactly one of `known_at` (a column) and `known_after` (a duration after the event)"
+            )
         if self.column not in self.columns:
             raise ValueError(f"label column {self.column!r} must be listed under `columns`")
         if self.known_after is not None and self.maturation < self.known_after:

@@ -27,7 +27,7 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping_without_twins(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
@@ -73,7 +73,9 @@ def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return None, [f"{path.name}: cannot be read as YAML: {' '.join(str(error).split())}"]
     if not isinstance(content, dict):
-        return None, [f"{path.name}: must be a mapping of keys such as model, task and rows, not {type(content).__name__}"]
+        return None, [
+            f"{path.name}: must be a mapping of keys such as model, task and rows, not {type(content).__name__}"
+        ]
     try:
         spec = ModelSpec.model_validate(content)
     except ValidationError as error:

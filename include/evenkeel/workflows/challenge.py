@@ -81,8 +81,6 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     classes, labels = classes_of(challenger), holdout[c.LABEL].to_numpy()
     predicted = predict(challenger, holdout, spec.task)
     opponent = _opponent(spec, as_of, train, holdout, classes, gateways)
-    metrics = evaluate(spec.task, labels, predicted, classes)
-    opponent_metrics = evaluate(spec.task, labels, opponent.predicted, classes)
     learnt = _learnt_from(spec, train, holdout, predicted)
     data_version = content_hash(learnt)[:32]
     gateways.lake.publish(spec.model, TRAINING_SETS, training_id(spec, as_of), learnt, {"spec": spec.hash})
@@ -180,12 +178,12 @@ def _opponent(
     return _Opponent(f"champion {number}", number, predict_version(spec, number, holdout, classes, gateways))
 
 
-def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: NDArray[np.float64]) -> pd.DataFrame:
-    score = predicted if predicted.ndim == 1 else predicted.max(axis=1)
-    parts = [
-        train.assign(**{PART: "train", c.PREDICTION: math.nan}),
-        holdout.assign(**{PART: "holdout", c.PREDICTION: score}),
-    ]
+def _learnt_from(
+    spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: NDArray[np.float64]
+) -> pd.DataFrame:
+    unseen: dict[str, Any] = {PART: "train", c.PREDICTION: math.nan}
+    seen: dict[str, Any] = {PART: "holdout", c.PREDICTION: predicted if predicted.ndim == 1 else predicted.max(axis=1)}
+    parts = [train.assign(**unseen), holdout.assign(**seen)]
     keep = [*spec.rows.key, spec.rows.event_time, *spec.features.names, c.LABEL, c.PREDICTION, PART, c.PARTITION]
     # The table is partitioned by training; the rows' own partition moves aside.
     return pd.concat(parts, ignore_index=True)[keep].rename(columns={c.PARTITION: "_row_partition"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,16 @@ def check_spec(spec: ModelSpec, gateways: Gateways, *, sources: bool = False) ->
     mistakes = _feature_function(spec, file)
     mistakes += [f"{file}: {one}" for candidate in spec.training.candidates for one in _estimator(spec, candidate.name)]
     for key, suite in (("rows", spec.data_gate.rows), ("scores", spec.data_gate.scores)):
-        mistakes += _tell(f"{file}: data_gate.{key}", lambda suite=suite: gateways.expectations.check_suite(suite))  # type: ignore[misc]
+        mistakes += _tell(f"{file}: data_gate.{key}", partial(gateways.expectations.check_suite, suite))
     if sources:
-        tables = {"rows": spec.rows, "label": spec.label, **{f"inputs.{name}": one for name, one in spec.inputs.items()}}
+        tables = {
+            "rows": spec.rows,
+            "label": spec.label,
+            **{f"inputs.{name}": one for name, one in spec.inputs.items()},
+        }
         start = spec.partition(spec.period.start.isoformat()).start
         for key, table in tables.items():
-            probe = lambda table=table: gateways.sources.probe(table, start, spec.timezone)  # type: ignore[misc]  # noqa: E731
+            probe = partial(gateways.sources.probe, table, start, spec.timezone)
             mistakes += _tell(f"{file}: {key}.source", probe)
     return mistakes
 
@@ -51,7 +56,9 @@ def _feature_function(spec: ModelSpec, file: str) -> list[str]:
         return [f"{key}: there is no module {error.name!r}; a team's modules lie under include/"]
     if found is None or found.origin is None:
         return [f"{key}: there is no module {module!r}; a team's modules lie under include/"]
-    defined = [node.name for node in ast.parse(Path(found.origin).read_text()).body if isinstance(node, ast.FunctionDef)]
+    defined = [
+        node.name for node in ast.parse(Path(found.origin).read_text()).body if isinstance(node, ast.FunctionDef)
+    ]
     if name in defined:
         return []
     near = get_close_matches(name, defined, n=1)

@@ -22,7 +22,7 @@ from evenkeel.workflows.challenge import PART
 from evenkeel.workflows.frame import add_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
@@ -148,7 +148,11 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
         "champion": note["champion"],
         "rows": note["rows"],
         "labels": note["labels"],
-        **{f"{name}_{key}": answer[key] for name, answer in (("drift", drift), ("decay", decay)) for key in ("outcome", "reason")},
+        **{
+            f"{name}_{key}": answer[key]
+            for name, answer in (("drift", drift), ("decay", decay))
+            for key in ("outcome", "reason")
+        },
         "drift_numbers": json.dumps(drift["numbers"]),
         "decay_numbers": json.dumps(decay["numbers"]),
         "page": drift["page"] or "",
@@ -174,7 +178,9 @@ def _reference(spec: ModelSpec, champion: Entry, gateways: Gateways) -> pd.DataF
     """What the champion learnt from; its scores are those of the holdout, which it had not seen."""
     found = gateways.lake.read(spec.model, TRAINING_SETS, partitions=[champion.training or ""])
     if found is None or found.empty:
-        raise EvenkeelError(f"{spec.model}: the training set {champion.training} of champion {champion.version} is not in the lake")
+        raise EvenkeelError(
+            f"{spec.model}: the training set {champion.training} of champion {champion.version} is not in the lake"
+        )
     return found.drop(columns=[c.PARTITION, PART])
 
 
@@ -204,7 +210,7 @@ def _metric(spec: ModelSpec, known: pd.DataFrame) -> float:
     return evaluate(spec.task, labels.astype(str), np.nan_to_num(predicted), classes)[spec.promotion.metric]
 
 
-def _classes(columns: Sequence[str]) -> list[str]:
+def _classes(columns: Iterable[str]) -> list[str]:
     return [name.removeprefix(c.PROBABILITY_PREFIX) for name in columns if name.startswith(c.PROBABILITY_PREFIX)]
 
 

@@ -78,7 +78,9 @@ def load_function(spec: ModelSpec) -> FeatureFunction | None:
     try:
         function: FeatureFunction = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise FeatureError(f"{spec.model}: feature function {spec.features.function} cannot be imported: {error}") from error
+        raise FeatureError(
+            f"{spec.model}: feature function {spec.features.function} cannot be imported: {error}"
+        ) from error
     return function
 
 
@@ -103,9 +105,9 @@ def _build_partition(
     known = {name: _known(frame, spec.inputs[name], as_of) for name, frame in inputs.items()}
     features = mine if function is None else _call(spec, partition, function, mine, known, as_of)
     base = mine[[*spec.rows.key, spec.rows.event_time]]
-    typed = {name: _numbers(spec, features[name]) for name in spec.features.numeric}
+    typed: dict[str, Any] = {name: _numbers(spec, features[name]) for name in spec.features.numeric}
     typed |= {name: features[name].astype("object") for name in spec.features.categorical}
-    return base.assign(**typed, **{c.PARTITION: partition.key, c.AS_OF: as_of})
+    return base.assign(**typed | {c.PARTITION: partition.key, c.AS_OF: as_of})
 
 
 def _known(frame: pd.DataFrame, table: Input, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -135,8 +137,12 @@ def _call(
     except Exception as error:  # a team's code may raise anything; the message says whose it is
         raise FeatureError(f"{said} raised {type(error).__name__}: {error}") from error
     if not features.index.equals(rows.index):
-        raise FeatureError(f"{said} returned {len(features)} rows with another index than the {len(rows)} rows it was given")
+        raise FeatureError(
+            f"{said} returned {len(features)} rows with another index than the {len(rows)} rows it was given"
+        )
     missing = [name for name in spec.features.names if name not in features]
     if missing:
-        raise FeatureError(f"{said} did not return {', '.join(missing)}; it returned {', '.join(map(str, features.columns))}")
+        raise FeatureError(
+            f"{said} did not return {', '.join(missing)}; it returned {', '.join(map(str, features.columns))}"
+        )
     return features

@@ -71,7 +71,9 @@ def run_drift_check(
     return told("record", drift_check.record_check(spec, partition, gateways))
 
 
-def run_retraining(spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Watch = silent) -> retrain.Answer | None:
+def run_retraining(
+    spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Watch = silent
+) -> retrain.Answer | None:
     """Answer a signal: decide, train if the checks ask for it, and report; None where the signal was declined."""
     told = _teller(watch)
     if not told("decide", retrain.answer_signal(spec, as_of, gateways)).passed:

@@ -81,11 +81,15 @@ def promote_version(
     Raises GateRefusedError where the verdict is no pass and `force` is not set, or is set without a reason.
     """
     if not verdict.passed and not force:
-        raise GateRefusedError(f"{spec.model}: version {version} is not promoted: {verdict.reason}; force it with a reason")
+        raise GateRefusedError(
+            f"{spec.model}: version {version} is not promoted: {verdict.reason}; force it with a reason"
+        )
     if force and not reason.strip():
         raise GateRefusedError(f"{spec.model}: forcing version {version} past the gate needs a reason")
     known = gateways.registry.version(spec.model, version)
-    said = f"forced: {reason} (the gate said: {verdict.reason})" if force else f"{verdict.reason}. {reason}".rstrip(". ")
+    said = (
+        f"forced: {reason} (the gate said: {verdict.reason})" if force else f"{verdict.reason}. {reason}".rstrip(". ")
+    )
     entry_id = f"promoted/{version}/{as_of.isoformat()}"
 
     def decide(entries: list[Entry]) -> Entry:

@@ -79,12 +79,15 @@ def _decide(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
 
 
 def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:
-    frame = gateways.lake.read(
-        spec.model, CHECKS, columns=["as_of", "champion", "drift_outcome", "decay_outcome"]
-    )
+    frame = gateways.lake.read(spec.model, CHECKS, columns=["as_of", "champion", "drift_outcome", "decay_outcome"])
     if frame is None:
         return []
     return [
-        Check(row.as_of.to_pydatetime(), int(row.champion), DriftOutcome(row.drift_outcome), DriftOutcome(row.decay_outcome))
-        for row in frame.itertuples()
+        Check(
+            row["as_of"].to_pydatetime(),
+            int(row["champion"]),
+            DriftOutcome(row["drift_outcome"]),
+            DriftOutcome(row["decay_outcome"]),
+        )
+        for row in frame.to_dict("records")
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -151,7 +151,9 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
     scored = _collect(run, expected["shards"], gateways)
     what = f"{spec.model} scores {partition}"
     if len(scored) != expected["rows"]:
-        raise GateRefusedError(f"{what}: {len(scored)} scores for {expected['rows']} rows; clear the score task and run again")
+        raise GateRefusedError(
+            f"{what}: {len(scored)} scores for {expected['rows']} rows; clear the score task and run again"
+        )
     validation = gateways.expectations.validate(scored, spec.data_gate.scores, run_name=what, key=spec.rows.key)
     page = gateways.pages.put(scores_docs_name(spec, partition), validation.html)
     refuse_critical(validation, what)
@@ -183,10 +185,10 @@ def _collect(run: str, shards: int, gateways: Gateways) -> pd.DataFrame:
     return pd.concat([gateways.staging.get(run, f"scored_{number}") for number in range(shards)], ignore_index=True)
 
 
-def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, object]:
+def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, Any]:
     if spec.task != "multiclass":
         return {c.PREDICTION: predicted}
-    columns: dict[str, object] = {
+    columns: dict[str, Any] = {
         f"{c.PROBABILITY_PREFIX}{name}": predicted[:, place] for place, name in enumerate(classes)
     }
     columns[c.PREDICTION] = np.asarray(classes)[predicted.argmax(axis=1)]

@@ -1,9 +1,12 @@
-"""How each model is: its champion, its last training, scores and check. Reads the lake only, so it answers when MLflow does not."""
+"""How each model is: its champion, its last training, scores and check.
+
+Reads the lake only, so it answers when MLflow does not.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import CHECKS, SCORES
@@ -96,9 +99,9 @@ def _rows(spec: ModelSpec, table: str, partition: str, gateways: Gateways) -> in
     return 0 if found is None else len(found)
 
 
-def _last_check(spec: ModelSpec, gateways: Gateways) -> dict[str, str]:
+def _last_check(spec: ModelSpec, gateways: Gateways) -> dict[str, Any]:
     last = _last_partition(spec, CHECKS, gateways)
     if last is None:
         return {}
     found = gateways.lake.read(spec.model, CHECKS, partitions=[last])
-    return {} if found is None or found.empty else found.iloc[0].to_dict()
+    return {} if found is None or found.empty else {str(key): one for key, one in found.iloc[0].items()}

@@ -150,10 +150,14 @@ def fit_candidate(spec: ModelSpec, as_of: datetime, name: str, gateways: Gateway
     frame = gateways.staging.get(run, "train").sort_values(spec.rows.event_time, kind="stable")
     cut = int(len(frame) * (1 - _TUNING_SHARE))
     early, late = frame.iloc[:cut], frame.iloc[cut:]
-    trial = fit_estimator(build_estimator(candidate, spec.features, spec.training.seed), early, spec.features, early[c.LABEL])
+    trial = fit_estimator(
+        build_estimator(candidate, spec.features, spec.training.seed), early, spec.features, early[c.LABEL]
+    )
     predicted = predict(trial, late, spec.task)
     value = evaluate(spec.task, late[c.LABEL].to_numpy(), predicted, classes_of(trial))[spec.promotion.metric]
-    fitted = fit_estimator(build_estimator(candidate, spec.features, spec.training.seed), frame, spec.features, frame[c.LABEL])
+    fitted = fit_estimator(
+        build_estimator(candidate, spec.features, spec.training.seed), frame, spec.features, frame[c.LABEL]
+    )
     gateways.staging.put_bytes(run, f"candidate_{name}.skops", dump_estimator(fitted))
     gateways.staging.put_note(run, f"fitted_{name}", {"candidate": name, "value": value})
     return Fitted(name, spec.promotion.metric, value)

@@ -85,6 +85,7 @@ class SignalOperator(StepOperator):
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Emit."""
+        del gateways
         partition = partition_of_run(spec, context)
         asset = assets.drift(spec.model)
         if asset in self.outlets:

@@ -22,6 +22,7 @@ class _PageLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """The address, or nothing where the task made no such page."""
+        del ti_key
         return operator.pages.get(self.page) or ""
 
 

@@ -72,6 +72,6 @@ def _connection_url(connection: str) -> str:
     try:
         return str(BaseHook.get_connection(connection).get_uri())
     except AirflowRuntimeError as error:
-        raise SourceError(f"connection {connection!r} is not defined in Airflow: add it under Admin, Connections") from error
-
-
+        raise SourceError(
+            f"connection {connection!r} is not defined in Airflow: add it under Admin, Connections"
+        ) from error
