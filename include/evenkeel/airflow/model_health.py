@@ -44,6 +44,8 @@ _EITHER = {
 }
 _UNCHECKED = State("not checked yet", "○", 1)
 _UNTRAINED = State("not trained yet", "○", 1)
+_UNCROWNED = State("no champion yet", "◐", 2)
+_HEALTHY = State("healthy", "✓", 0)
 _UNREADABLE = State("cannot be read", "✕", 3)
 
 
@@ -77,8 +79,9 @@ class ModelHealth:
         if self.status is None:
             return _UNREADABLE
         if self.status.champion is None:
-            return _UNTRAINED
-        return max(self.drift, self.decay, key=lambda state: state.urgency)
+            return _UNTRAINED if self.status.last_training is None else _UNCROWNED
+        worst = max(self.drift, self.decay, key=lambda state: state.urgency)
+        return worst if worst.urgency else _HEALTHY
 
     @property
     def urgency(self) -> int:
@@ -90,6 +93,11 @@ class ModelHealth:
         """Name of the page that shows what the data gate said of the last scored partition."""
         scored = None if self.status is None else self.status.last_scored
         return None if scored is None else f"{self.name}/score/{scored}/data_docs.html"
+
+    @property
+    def first_as_of(self) -> str:
+        """The first day for which a whole training window lies in the model's period."""
+        return (self.spec.period.start + self.spec.training.window).isoformat()
 
     def local(self, instant: str) -> str:
         """An ISO instant in the model's time zone, to the minute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +12,7 @@ from evenkeel.vocabulary.errors import EvenkeelError
 
 
 class Pages:
-    """Files `<lake>/_pages/<name>`, where a name is `model/pipeline/partition/page.html`.
+    """Files `<lake>/_pages/<name>.gz`, where a name is `model/pipeline/partition/page.html`.
 
     Args:
         lake: the lake's URI, on any store fsspec knows.
@@ -25,7 +26,8 @@ class Pages:
         """Keep a page, replacing an earlier one of that name; return the name."""
         path = self._path(name)
         self._filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-        self._filesystem.pipe_file(path, html.encode())
+        # A drift report brings its own plotting library: megabytes that compress to a third.
+        self._filesystem.pipe_file(path, gzip.compress(html.encode(), mtime=0))
         return name
 
     def get(self, name: str) -> bytes:
@@ -34,10 +36,10 @@ class Pages:
             content: Any = self._filesystem.cat_file(self._path(name))
         except (FileNotFoundError, IsADirectoryError) as error:
             raise EvenkeelError(f"there is no page {name}") from error
-        return bytes(content)
+        return gzip.decompress(content)
 
     def _path(self, name: str) -> str:
         parts = PurePosixPath(name).parts
         if not parts or PurePosixPath(name).is_absolute() or ".." in parts or not name.endswith(".html"):
             raise EvenkeelError(f"{name!r} is not a page's name; write model/pipeline/partition/page.html")
-        return f"{self._root}/{'/'.join(parts)}"
+        return f"{self._root}/{'/'.join(parts)}.gz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table
     shown = address.render_as_string(hide_password=True)
     try:
         with engine.connect().execution_options(stream_results=True, yield_per=_FETCH) as connection:
-            result = connection.execute(sa.text(query).bindparams(start=start, end=end))
+            result = connection.execute(sa.text(query).bindparams(**_bounds(address, start, end)))
             names = list(result.keys())
             chunks = [_arrow(names, rows) for rows in result.partitions(_FETCH)]
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
@@ -52,6 +53,13 @@ def _address(url: str) -> URL:
         raise SourceError(
             "the database URL of an sql source cannot be read; write dialect://user:password@host/name"
         ) from error
+
+
+def _bounds(address: URL, start: datetime, end: datetime) -> dict[str, object]:
+    """The window as the database compares it: SQLite has no instants, only text, in UTC and without a fraction."""
+    if address.get_backend_name() != "sqlite":
+        return {"start": start, "end": end}
+    return {name: f"{bound.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for name, bound in (("start", start), ("end", end))}
 
 
 def _arrow(names: list[str], rows: Sequence[Sequence[Any]]) -> pa.Table:

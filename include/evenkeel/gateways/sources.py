@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
@@ -133,7 +134,7 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
     form: Any = source.kind
     if source.kind == "csv":
         form = pads.CsvFileFormat(
-            convert_options=pa.csv.ConvertOptions(column_types=_schema(table.columns), strings_can_be_null=True)
+            convert_options=pacsv.ConvertOptions(column_types=_schema(table.columns), strings_can_be_null=True)
         )
     dataset = pads.dataset(paths, format=form, filesystem=PyFileSystem(FSSpecHandler(filesystem)))
     missing = [column for column in table.columns if column not in dataset.schema.names]

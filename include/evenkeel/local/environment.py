@@ -39,8 +39,9 @@ TUNING = {
     # One access-log line per request of every task costs more than it tells.
     "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-    # Two GX or evidently tasks that each take all cores slow each other down.
+    # Tasks run side by side, so each gets one core; BLAS then starts no threads in the warm parent either.
     "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 

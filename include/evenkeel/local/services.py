@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -87,6 +88,7 @@ def _run(options: StackOptions, env: Mapping[str, str], lock: HomeLock, say: Cal
             unhealthy.append(str(error))
             signal.raise_signal(signal.SIGTERM)
         else:
+            _warm_execution_api(options)
             say(_welcome(options))
 
     manager = ServiceManager(options.logs, grace=options.grace, on_started=announce)
@@ -176,6 +178,12 @@ def unhealthy_components(options: StackOptions) -> list[str]:
         return missing if answer.is_success else [*missing, "mlflow"]
     except httpx.HTTPError:
         return [*missing, "mlflow"]
+
+
+def _warm_execution_api(options: StackOptions) -> None:
+    """The API builds the routes that tasks use at the first request to them, seconds that the first task would wait."""
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.get(f"{options.airflow_url}/execution/health", timeout=60)
 
 
 def tail(logs: Path, name: str, lines: int = 25) -> str:

@@ -1,0 +1,19 @@
+"""What all tests share: where the project is, and an Airflow that lives in a scratch folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+
+# Airflow reads its home when it is first imported; tests that only parse DAGs must not find, or make, anybody's own.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="evenkeel-airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+for variable in ("EVENKEEL_HOME", "EVENKEEL_LAKE", "EVENKEEL_DATA", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(variable, None)
+os.environ["EVENKEEL_PROJECT"] = str(PROJECT)
+for variable in ("GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY", "EVIDENTLY_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ[variable] = "false" if variable == "GX_ANALYTICS_ENABLED" else "true"
