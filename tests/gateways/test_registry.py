@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
@@ -43,20 +46,20 @@ if TYPE_CHECKING:
 MODEL = "flight_delay"
 
 
-class Stranger(TransformerMixin, BaseEstimator):
+class Stranger(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A team's own transformer: a type that nobody has reviewed."""
 
-    def fit(self, X: object, y: object = None) -> Stranger:
+    def fit(self, X: object, y: object = None) -> Stranger:  # noqa: N803 - scikit-learn's own name
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any) -> Any:  # noqa: N803
         return X
 
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(7)
-    carriers = pd.Series(rng.choice(["AA", "B6", "UA", None], 300))
+    carriers = pd.Series(rng.choice(["AA", "B6", "UA", "?"], 300)).replace("?", None)
     frame = pd.DataFrame({"hour": rng.integers(5, 23, 300), "wind": rng.normal(10, 4, 300), "carrier": carriers})
     frame.loc[::9, "wind"] = np.nan
     return frame
@@ -184,6 +187,17 @@ def test_one_version_per_run(registry: Registry, registered: Version) -> None:
     assert registry.versions("nobody") == []
 
 
+def test_registering_at_the_same_time(address: str, frame: pd.DataFrame, estimator: Pipeline) -> None:
+    """Tasks that register one run at the same time end with one version."""
+    registry = Registry(address)
+    run = registry.begin("contended", "key", name="train", tags={})
+    registry.log_model(run, estimator, example=frame.head(3))
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: Registry(address).register("contended", run, tags={}), range(4)))
+    assert set(map(str, made)) == {str(made[0])}
+    assert registry.versions("contended") == [made[0]]
+
+
 def test_registering_without_a_model(registry: Registry) -> None:
     """A run without a model cannot be registered, and the error says what is missing."""
     run = registry.begin(MODEL, "empty", name="train", tags={})
@@ -257,16 +271,12 @@ def test_unreviewed_type(registry: Registry, frame: pd.DataFrame) -> None:
 
 def test_forged_model_file(registry: Registry, frame: pd.DataFrame, estimator: Pipeline) -> None:
     """A version whose own description trusts a strange type is not loaded: neither by digest nor, re-tagged, by type."""
-    import skops.io
-
     version = _train(registry, frame, estimator, "forged", model="forged")
     source = registry._client.get_model_version_download_uri("forged", "1")
     file = Path(source.removeprefix("file://")) / "model.skops"
     skops.io.dump(Pipeline([("own", Stranger())]), file)
     with pytest.raises(EvenkeelError, match=f"forged version 1: .*{DIGEST}.*not the one evenkeel registered"):
         registry.load("forged", version.number)
-    import hashlib
-
     registry.tag_version("forged", 1, {DIGEST: hashlib.sha256(file.read_bytes()).hexdigest()})
     with pytest.raises(EvenkeelError, match=r"forged version 1 holds .*Stranger"):
         registry.load("forged", version.number)
@@ -334,7 +344,7 @@ def test_server(server: str, frame: pd.DataFrame, estimator: Pipeline, monkeypat
     with pytest.raises(ServiceError, match="there are: 1"):
         registry.version(MODEL, 9)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
-    with pytest.raises(ServiceError, match="refused to.*MLFLOW_TRACKING_PASSWORD"):
+    with pytest.raises(ServiceError, match=r"refused to.*MLFLOW_TRACKING_PASSWORD"):
         registry.versions(MODEL)
 
 
@@ -347,37 +357,29 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
         f"database_uri = sqlite:///{tmp_path / 'accounts.db'}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        "auth_cache_ttl_seconds = 60\n"  # without it each request hashes the password anew
     )
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    log = (tmp_path / "server.log").open("wb")
+    store = [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(tmp_path / "files"),
+    ]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--app-name",
-            "basic-auth",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
-        + [
-            "--backend-store-uri",
-            f"sqlite:///{tmp_path / 'mlflow.db'}",
-            "--artifacts-destination",
-            str(tmp_path / "files"),
-        ]
-        + ["--workers", "1"],
+        [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", *place, *store],
         env=os.environ
         | {
             "MLFLOW_AUTH_CONFIG_PATH": str(accounts),
             "MLFLOW_AUTH_ADMIN_PASSWORD": password,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(16),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         cwd=tmp_path,
-        stdout=(tmp_path / "server.log").open("wb"),
+        stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
@@ -387,6 +389,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+        log.close()
 
 
 def _wait_for(url: str, log: Path) -> None:

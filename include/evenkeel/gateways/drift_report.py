@@ -84,27 +84,6 @@ class DriftReport:
 class DriftReporter:
     """Compares two frames column by column."""
 
-    @property
-    def script_name(self) -> str:
-        """File name for `script`, which changes with Evidently's version."""
-        return f"evidently-{evidently.__version__}.js"
-
-    def script(self) -> str:
-        """What draws a page: 3.6 MB, the same for every page of a version.
-
-        Keep it once beside the pages and name its URL in `compare`, and a page shrinks to its own data.
-        """
-        font = base64.b64encode((_STATIC / "material-ui-icons.woff2").read_bytes()).decode()
-        face = f"new FontFace('Material Icons', 'url(data:font/woff2;base64,{font})')"
-        icons = (
-            ".material-icons { font: 24px/1 'Material Icons'; font-feature-settings: 'liga'; display: inline-block }"
-        )
-        return (
-            f"var global = globalThis; document.fonts.add({face}); document.head.append(Object.assign("
-            f'document.createElement("style"), {{ textContent: "{icons}" }}));\n'
-            + (_STATIC / "index.js").read_text(encoding="utf-8")
-        )
-
     def compare(
         self,
         reference: pd.DataFrame,
@@ -114,10 +93,10 @@ class DriftReporter:
         categorical: Sequence[str],
         numeric_method: str,
         categorical_method: str,
-        threshold: float,
+        numeric_threshold: float,
+        categorical_threshold: float,
         title: str,
         page: bool = True,
-        script_url: str | None = None,
     ) -> DriftReport:
         """Hold the current rows against the reference. Nulls and infinities are left out before measuring.
 
@@ -128,25 +107,26 @@ class DriftReporter:
             categorical: columns measured by `categorical_method`.
             numeric_method: wasserstein (in standard deviations of the reference), ks or psi.
             categorical_method: jensenshannon, chisquare or psi.
-            threshold: for all columns; a distance, or a level for p-values.
+            numeric_threshold: a distance, or a level where the method's score is a p-value.
+            categorical_threshold: the same for the categorical columns.
             title: the page's title.
             page: whether to draw the page, which takes longer than measuring.
-            script_url: URL of `script`, as the page should ask for it; where not given, the page holds it (3.6 MB).
 
         Raises:
             SourceError: for a column that is missing, or listed as numeric and is not.
             EvenkeelError: for a column that could not be measured.
         """
         methods = dict.fromkeys(numeric, numeric_method) | dict.fromkeys(categorical, categorical_method)
+        thresholds = dict.fromkeys(numeric, numeric_threshold) | dict.fromkeys(categorical, categorical_threshold)
         before = _prepare(reference, numeric, categorical, side="reference")
         after = _prepare(current, numeric, categorical, side="current")
         held = {column: (before[column].notna().any(), after[column].notna().any()) for column in methods}
         report, scores = _measure(
-            before, after, {one: methods[one] for one in methods if all(held[one])}, numeric, threshold
+            before, after, {one: methods[one] for one in methods if all(held[one])}, numeric, thresholds
         )
         columns = []
         for column, method in methods.items():
-            score = scores.get(column, math.nan)
+            score, threshold = scores.get(column, math.nan), thresholds[column]
             drifted = score < threshold if method in P_VALUE_METHODS else score >= threshold
             if column not in scores:
                 drifted = any(held[column]) and len(before) > 0 and len(after) > 0
@@ -156,7 +136,7 @@ class DriftReporter:
             drawn = _PAGE.format(
                 title=html.escape(title),
                 notes=_notes(columns, len(before), len(after)),
-                script=f'<script src="{html.escape(script_url)}"></script>' if script_url else _inline(self.script()),
+                script=_inline(_script()),
                 draw=_inline(_drawing(report)),
             )
         return DriftReport(tuple(columns), len(before), len(after), drawn)
@@ -180,7 +160,11 @@ def _prepare(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[
 
 
 def _measure(
-    before: pd.DataFrame, after: pd.DataFrame, methods: Mapping[str, str], numeric: Sequence[str], threshold: float
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    methods: Mapping[str, str],
+    numeric: Sequence[str],
+    thresholds: Mapping[str, float],
 ) -> tuple[Report | None, dict[str, float]]:
     """Evidently's report on some columns, and the score of each. Raises EvenkeelError where one has no score."""
     if not methods:
@@ -190,7 +174,7 @@ def _measure(
     table = DataDriftTable(
         columns=list(methods),
         per_column_stattest=dict(methods),
-        per_column_stattest_threshold=dict.fromkeys(methods, threshold),
+        per_column_stattest_threshold={column: thresholds[column] for column in methods},
     )
     report = Report(metrics=[table])
     mapping = ColumnMapping(target=None, prediction=None, numerical_features=numbers, categorical_features=groups)
@@ -240,6 +224,18 @@ def _drawing(report: Report | None) -> str:
 def _literal(value: object) -> str:
     """A value as JavaScript that cannot end its script element: the data's own text is in it."""
     return json.dumps(value, cls=NumpyEncoder).replace("<", "\\u003c")
+
+
+def _script() -> str:
+    """What draws a page, Evidently's own: 3.6 MB, in every page, so that a page opens anywhere and asks no host."""
+    font = base64.b64encode((_STATIC / "material-ui-icons.woff2").read_bytes()).decode()
+    face = f"new FontFace('Material Icons', 'url(data:font/woff2;base64,{font})')"
+    icons = ".material-icons { font: 24px/1 'Material Icons'; font-feature-settings: 'liga'; display: inline-block }"
+    return (
+        f"var global = globalThis; document.fonts.add({face}); document.head.append(Object.assign("
+        f'document.createElement("style"), {{ textContent: "{icons}" }}));\n'
+        + (_STATIC / "index.js").read_text(encoding="utf-8")
+    )
 
 
 def _inline(script: str) -> str:

@@ -24,10 +24,11 @@ from evenkeel.gateways.model_file import TRUSTED_TYPES, dump_estimator, load_est
 from evenkeel.vocabulary.errors import EvenkeelError, ServiceError
 
 # MLflow reads these while it is imported (telemetry starts a thread then) or at each call; what is set already stays.
-# Seven retries with growing pauses keep a task of a silent server busy for minutes, where Airflow would retry it.
+# Its own seven retries with growing pauses would hold a task for minutes, where Airflow can retry it.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",  # it warns where pip is not installed; what is wrong is raised
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -340,7 +341,8 @@ class Registry:
             return MlflowClient(uri, registry_uri=uri)
         # The first client makes the tables; two processes at once would both try.
         file.parent.mkdir(parents=True, exist_ok=True)
-        with (file.parent / f".{file.name}.lock").open("w") as lock:
+        with (file.parent / f".{file.name}.lock").open("w") as lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of SQLAlchemy, about MLflow's own mapping
             fcntl.flock(lock, fcntl.LOCK_EX)
             return MlflowClient(uri, registry_uri=uri)
 

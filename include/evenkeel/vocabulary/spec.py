@@ -260,7 +260,8 @@ class Drift(Part):
     window: PositiveDuration
     numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
     categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
-    threshold: Annotated[float, Field(gt=0)] = 0.1
+    numeric_threshold: Annotated[float, Field(gt=0)] = 0.1
+    categorical_threshold: Annotated[float, Field(gt=0)] = 0.1
     share: Annotated[float, Field(gt=0, le=1)] = 0.3
     min_rows: Annotated[int, Field(ge=1)] = 500
     sample: Annotated[int, Field(ge=100)] = 5_000

@@ -110,7 +110,8 @@ def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
         categorical=list(spec.features.categorical),
         numeric_method=spec.drift.numeric_method,
         categorical_method=spec.drift.categorical_method,
-        threshold=spec.drift.threshold,
+        numeric_threshold=spec.drift.numeric_threshold,
+        categorical_threshold=spec.drift.categorical_threshold,
         title=f"{spec.model}: {_days(spec.drift.window)} days to {partition} against what champion learnt from",
     )
     moved = {one.column: one.drifted for one in report.columns}
