@@ -284,6 +284,7 @@ def test_no_password_is_on_the_page(look, alive, monkeypatch, variable):
     [
         ("drift", "none", ["▲</span>drift", "✓</span>as promised"]),
         ("none", "drift", ["✓</span>no drift", "▲</span>decay"]),
+        ("drift", "drift", ["▲</span>drift and decay"]),
         ("watch", "none", ["◐</span>watch"]),
         ("insufficient_data", "insufficient_data", ["?</span>not enough data"]),
     ],

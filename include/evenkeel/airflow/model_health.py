@@ -80,8 +80,10 @@ class ModelHealth:
             return _UNREADABLE
         if self.status.champion is None:
             return _UNTRAINED if self.status.last_training is None else _UNCROWNED
-        worst = max(self.drift, self.decay, key=lambda state: state.urgency)
-        return worst if worst.urgency else _HEALTHY
+        urgency = max(self.drift.urgency, self.decay.urgency)
+        worst = [state for state in (self.drift, self.decay) if state.urgency == urgency]
+        words = " and ".join(dict.fromkeys(state.word for state in worst))
+        return State(words, worst[0].sign, urgency) if urgency else _HEALTHY
 
     @property
     def urgency(self) -> int:

@@ -139,7 +139,7 @@ class Journey:
         while True:
             # A signal wakes `retrain` through the scheduler, a moment after the check that sent it has ended.
             waiting = [run for state in ("queued", "running") for run in self.client.runs(dag_id, state=state)]
-            signals = self.client.count_events(f"{self.model}_drift")
+            signals = self.client.count_tasks(self.dag("drift_check"), "signal", state="success")
             answered = sum(1 for _ in self.client.runs(dag_id))
             if not waiting and answered >= signals:
                 break

@@ -128,14 +128,26 @@ class AirflowClient:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self._call("GET", path, params={"map_index": map_index, "deserialize": False})["value"]
 
-    def count_events(self, asset: str) -> int:
-        """How many events an asset has had, by the asset's name; none where Airflow does not know it yet."""
-        found = [one for one in self._pages("/assets", "assets", {"name_pattern": asset}) if one["name"] == asset]
-        if not found:
-            return 0
-        return int(
-            self._call("GET", "/assets/events", params={"asset_id": found[0]["id"], "limit": 1})["total_entries"]
-        )
+    def xcom_entries(self, dag_id: str, run_id: str) -> list[Json]:
+        """What the tasks of a run handed on: `task_id`, `key` and `map_index` of each value, without the values."""
+        return list(self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/~/xcomEntries", "xcom_entries", {}))
+
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """The buttons of a task: text to address."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        return dict(self._call("GET", path)["extra_links"])
+
+    def page(self, address: str) -> str:
+        """A page that one of Airflow's plugins serves, by its full address."""
+        answer = self._send("GET", address)
+        if answer.is_error:
+            raise RequestRefusedError("GET", address, answer.status_code, answer.text[:500])
+        return answer.text
+
+    def count_tasks(self, dag_id: str, task_id: str, *, state: str) -> int:
+        """In how many runs of a DAG a task is in a state."""
+        query = {"task_id": task_id, "state": state, "limit": 1}
+        return int(self._call("GET", f"/dags/{dag_id}/dagRuns/~/taskInstances", params=query)["total_entries"])
 
     def backfill(
         self,
