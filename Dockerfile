@@ -1,15 +1,20 @@
-# Dependencies first, code last: a change of code costs seconds, a change of constraints.txt costs the whole install.
+# Dependencies first, code last: a change of code costs seconds, a change of dependencies the whole install.
+
+FROM python:3.11-slim-bookworm AS requirements
+WORKDIR /build
+COPY pyproject.toml config/stack/requirements.py ./
+RUN python requirements.py pyproject.toml stack example > requirements.txt
 
 FROM python:3.11-slim-bookworm AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /build
-COPY pyproject.toml constraints.txt config/stack/requirements.py ./
-RUN python requirements.py pyproject.toml stack example > requirements.txt \
- && /opt/venv/bin/pip install -c constraints.txt -r requirements.txt
+COPY constraints.txt ./
+COPY --from=requirements /build/requirements.txt ./
+RUN /opt/venv/bin/pip install -c constraints.txt -r requirements.txt
 
 FROM dependencies AS wheel
-COPY README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY include include
 RUN /opt/venv/bin/pip wheel --no-deps --wheel-dir /wheels .
 
@@ -42,7 +47,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DO_NOT_TRACK=true \
     MPLBACKEND=Agg
 
-# `docker compose build --build-arg CODE_VERSION=$(git rev-parse HEAD)`: the image holds no repository to ask.
+# The image holds no repository to ask for the commit: STACK_CODE_VERSION=$(git rev-parse HEAD) docker compose build
 ARG CODE_VERSION=
 ENV EVENKEEL_CODE_VERSION=$CODE_VERSION
 USER 10001:10001

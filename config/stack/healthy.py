@@ -1,26 +1,56 @@
-"""Exit 0 if an HTTP address answers well: `healthy.py URL [COMPONENT]`. Run as a health check inside the containers.
+"""Exit 0 if a service is well: `healthy.py URL [COMPONENT [PROCESS]]`. The health check inside the containers.
 
-With a COMPONENT (scheduler, dag_processor, triggerer) the answer is Airflow's health report, and that part of it has to be
-healthy: a component is judged by its heartbeat in the database, not by whether its process exists.
-Standard library only, for it runs every few seconds.
+The URL has to answer well. With a COMPONENT (metadatabase, scheduler, dag_processor, triggerer) the answer is Airflow's
+health report and that part of it has to be healthy, by a heartbeat since this container started: one from before a restart
+stays fresh in the database for half a minute. With a PROCESS, one of that name has to run here: the scheduler beats before
+its workers are there to take a task. Standard library only, for it runs every few seconds.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
+from datetime import datetime
+from pathlib import Path
 from urllib.request import urlopen
 
 
-def main(url: str, component: str | None = None) -> str | None:
+def main(url: str, component: str | None = None, process: str | None = None) -> str | None:
     """What is wrong, or None."""
     try:
         with urlopen(url, timeout=8) as answer:  # noqa: S310  the address stands in docker-compose.yml
-            report = json.load(answer) if component else {}
-    except (OSError, ValueError) as error:
-        return f"{url}: {error}"
-    status = (report.get(component) or {}).get("status") if component else "healthy"
-    return None if status == "healthy" else f"{component} is {status or 'not reported'}"
+            report = json.load(answer)[component] if component else {}
+    except (OSError, ValueError, KeyError) as error:
+        return f"{url}: {error!r}"
+    if component and report["status"] != "healthy":
+        return f"{component} is {report['status']}"
+    heartbeat = report.get(f"latest_{component}_heartbeat")
+    if heartbeat and datetime.fromisoformat(heartbeat).timestamp() < started():
+        return f"{component}: the heartbeat of {heartbeat} is older than this container"
+    if process and not running(process):
+        return f"no process {process!r} yet"
+    return None
 
 
-sys.exit(main(*sys.argv[1:]))
+def started() -> float:
+    """When this container's first process started, in seconds since 1970."""
+    ticks = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def running(name: str) -> bool:
+    """Whether a process whose command line starts with `name` runs in this container."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(name.encode()):
+                return True
+        except OSError:
+            continue  # it ended while we looked
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
