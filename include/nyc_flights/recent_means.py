@@ -53,10 +53,8 @@ class RecentMeans:
         groups = int(codes.max(initial=-1)) + 1
         total = np.bincount(past[seen], weights=value[seen], minlength=groups)[now]
         count = np.bincount(past[seen], minlength=groups)[now]
-        if prior is None:
-            middle = np.full(len(now), value[seen].mean() if seen.any() else np.nan)
-        else:
-            middle = prior.to_numpy(float)
+        overall = value[seen].mean() if seen.any() else np.nan
+        middle = np.full(len(now), overall) if prior is None else prior.to_numpy(float)
         weights = np.where(np.isnan(middle), 0.0, weight)
         with np.errstate(invalid="ignore", divide="ignore"):
             mixed = (total + weights * np.nan_to_num(middle)) / (count + weights)

@@ -124,7 +124,8 @@ def test_a_backfill_of_scores_publishes_each_partition_once(journey: Journey, ga
 
 def test_decay_that_persists_retrains_and_promotes_by_itself(journey: Journey, gateways: Gateways) -> None:
     """One signal is declined, the second launches a training, whose challenger beats the champion and takes over: each answer
-    is on record with its reason. The new champion has made no scores yet, and that is no `none` (laws 20 to 23)."""
+    is on record with its reason. The new champion has made no scores yet, and that is no `none` (laws 20 to 23).
+    """
     for day in (13, 14, 15):
         journey.check(date(2013, 2, day), date(2013, 2, day))
     (promotion,) = journey.promotions()

@@ -84,7 +84,8 @@ def test_an_empty_publish_empties_the_partition(tmp_path: Path) -> None:
 
 def test_simultaneous_publishes_end_whole(tmp_path: Path) -> None:
     """Twelve processes publish three partitions at once, from before the table exists: each ends as one of its results, whole
-    (laws 6 and 8)."""
+    (laws 6 and 8).
+    """
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.starmap(publish_from_another_process, [(str(tmp_path), value) for value in range(12)])
     lake = Lake(str(tmp_path))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -15,6 +14,9 @@ from evenkeel.gateways.lake import Lake
 from evenkeel.gateways.sources import Sources
 from evenkeel.vocabulary.errors import SourceError, TransientError
 from evenkeel.vocabulary.spec import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 COLUMNS = {"id": "string", "at": "timestamp", "seen": "timestamp", "x": "float64"}
@@ -95,7 +97,7 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     source = one_parquet(tmp_path)
     path = tmp_path / "events.parquet"
     path.write_bytes(path.read_bytes()[:400])
-    with pytest.raises(SourceError, match="events.parquet: a file is damaged or not what its name says"):
+    with pytest.raises(SourceError, match=r"events\.parquet: a file is damaged or not what its name says"):
         sources(tmp_path).read(table(source), START, START + timedelta(days=1), START, "UTC")
 
 

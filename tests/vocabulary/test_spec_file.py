@@ -65,7 +65,7 @@ def test_the_examples_are_sound(path: Path) -> None:
             "rows.columns.carrier: 'str' is not one of the choices. Did you mean 'string'?",
         ),
         ("training.window", 60, "training.window: 60 is not a duration: write a whole number and m, h, d or w"),
-        ("training.window", "8d", "training: impossible window: holdout 10d and gap 1d leave nothing to train on"),
+        ("training.window", "15d", "training: impossible window: holdout 14d and gap 1d leave nothing to train on"),
         ("training.schedule", "every monday", "training.schedule: 'every monday' is not a cron expression"),
         ("scoring.shard_rows", "many", "scoring.shard_rows: input should be a valid integer, got 'many'"),
         ("scoring.shard_rows", 0, "scoring.shard_rows: input should be greater than or equal to 1, got 0"),

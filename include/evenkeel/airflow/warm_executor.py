@@ -63,9 +63,12 @@ TASK_RUNNER = (
     "tabulate",
 )
 
+# The registry comes before MLflow itself: it sets MLflow's log level and telemetry first. Below MLflow and the plots are
+# modules that they import only at first use.
 LIBRARIES = (
     "numpy",
     "pandas",
+    "pandas.core.methods.to_dict",
     "pyarrow.dataset",
     "pyarrow.parquet",
     "deltalake",
@@ -73,22 +76,27 @@ LIBRARIES = (
     "sklearn.compose",
     "sklearn.ensemble",
     "sklearn.impute",
-    "sklearn.inspection",
     "sklearn.linear_model",
     "sklearn.metrics",
     "sklearn.pipeline",
     "sklearn.preprocessing",
     "skops.io",
-    "matplotlib.pyplot",
-    "mlflow",
-    "mlflow.sklearn",
-    "mlflow.tracking",
-    "great_expectations",
-    "evidently",
-    "evidently.presets",
     "evenkeel.decisions.*",
     "evenkeel.gateways.*",
     "evenkeel.workflows.*",
+    "mlflow.sklearn",
+    "mlflow.pyfunc.model",
+    "mlflow.models.rag_signatures",
+    "mlflow.types.responses",
+    "mlflow.tracking.request_header.registry",
+    "matplotlib.backends.backend_agg",
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PpmImagePlugin",
+    "jinja2.ext",
+    "plotly.offline",
+    "plotly.tools",
 )
 
 # No library may phone home from the scheduler, and matplotlib must not look for a screen.

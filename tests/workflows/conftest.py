@@ -1,0 +1,110 @@
+"""A house in a scratch folder: a slice of the real flights, short windows, an SQLite MLflow, a local lake."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from evenkeel.vocabulary.partition import parse_instant
+from evenkeel.vocabulary.settings import Settings
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.workflows.gateways import Gateways
+from evenkeel.workflows.pipelines import run_training
+from nyc_flights.landing import land
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class House:
+    """One model in one scratch folder."""
+
+    spec: ModelSpec
+    gateways: Gateways
+    root: Path
+
+    def at(self, text: str) -> datetime:
+        """An instant in the model's time zone."""
+        return parse_instant(text, self.spec.timezone)
+
+    def landed(self, table: str, day: str) -> Path:
+        """The landed file of a day."""
+        (file,) = (self.root / "data" / "flights" / table / f"date={day}").glob("*.parquet")
+        return file
+
+    def change(self, table: str, day: str, change: Any) -> None:
+        """Rewrite a day's landed rows."""
+        file = self.landed(table, day)
+        change(pd.read_parquet(file, partitioning=None)).to_parquet(file, index=False)
+
+    def scores(self, day: str) -> pd.DataFrame:
+        """The published scores of a day, without the wall clock's traces."""
+        found = self.gateways.lake.read(self.spec.model, "scores", partitions=[day])
+        assert found is not None
+        return found
+
+    def with_spec(self, **changes: Any) -> House:
+        """The same house, another spec."""
+        return House(ModelSpec.model_validate(_content(self.spec.model) | changes), self.gateways, self.root)
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("flights")
+    land(root, pd.Timestamp("2013-01-01").date(), pd.Timestamp("2013-02-16").date())
+    return root
+
+
+@pytest.fixture
+def house(tmp_path: Path, flights: Path, model: str) -> House:
+    """A fresh house: nothing trained yet."""
+    shutil.copytree(flights, tmp_path / "data", symlinks=True)
+    return _house(tmp_path, model)
+
+
+@pytest.fixture(scope="session")
+def trained_lakes(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> dict[str, Path]:
+    """Both models trained as of 1 February, once; every test gets a copy."""
+    lakes = {}
+    for model in ("flight_delay", "flight_duration"):
+        root = tmp_path_factory.mktemp(model)
+        shutil.copytree(flights, root / "data")
+        made = _house(root, model)
+        run_training(made.spec, made.at("2013-02-01"), made.gateways)
+        lakes[model] = root
+    return lakes
+
+
+@pytest.fixture
+def trained(tmp_path: Path, trained_lakes: dict[str, Path], model: str) -> House:
+    """A house whose model was trained as of 1 February and has a champion."""
+    shutil.copytree(trained_lakes[model], tmp_path, dirs_exist_ok=True)
+    return _house(tmp_path, model)
+
+
+@pytest.fixture
+def model() -> str:
+    """The model under test; parametrise it to take another."""
+    return "flight_delay"
+
+
+def _house(root: Path, model: str) -> House:
+    settings = Settings(PROJECT, root, str(root / "lake"), str(root / "data"), f"sqlite:///{root / 'mlflow.db'}")
+    return House(ModelSpec.model_validate(_content(model)), Gateways(settings, actor="test"), root)
+
+
+def _content(model: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / f"{model}.yaml").read_text())
+    content["training"] |= {"window": "20d", "holdout": "5d"}
+    content["drift"] |= {"window": "3d", "min_rows": 500}
+    content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
+    return content

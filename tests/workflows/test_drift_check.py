@@ -1,0 +1,189 @@
+"""The drift check, the retrain decision, promotion by hand, rollback and status, in one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.workflows.drift_check import Recorded
+from evenkeel.workflows.ledger import Kind
+from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
+from evenkeel.workflows.promote import judge_version, promote_version, roll_back
+from evenkeel.workflows.status import model_status
+
+if TYPE_CHECKING:
+    from tests.workflows.conftest import House
+
+DAYS = ("2013-02-05", "2013-02-06", "2013-02-07")
+
+
+def scored(house: House) -> House:
+    for day in DAYS:
+        run_scoring(house.spec, house.spec.partition(day), house.gateways)
+    return house
+
+
+def check(house: House, day: str = DAYS[-1]) -> Recorded:
+    return run_drift_check(house.spec, house.spec.partition(day), house.gateways)
+
+
+def flip(house: House) -> None:
+    """From the first scored day on, late is called on time."""
+    for day in DAYS:
+        house.change("outcomes", day, lambda rows: rows.assign(arrived_late=1 - rows["arrived_late"]))
+
+
+@pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
+def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None:
+    """Drift and performance of the window are on record, a row a column, and the report is kept as a page."""
+    recorded = check(scored(trained))
+    checks = trained.gateways.lake.read(trained.spec.model, "drift_checks")
+    columns = trained.gateways.lake.read(trained.spec.model, "drift_columns")
+    assert checks is not None
+    assert columns is not None
+    assert (recorded.champion, checks["labels"].iloc[0] > 1000) == (1, True)
+    assert len(columns) == len(trained.spec.features.names) + 1
+    assert b"drawDashboard" in trained.gateways.pages.get(checks["page"].iloc[0])
+
+
+def test_checking_again_changes_nothing(trained: House) -> None:
+    """The same partition again: one row, the same content (laws 1 and 7)."""
+    first = check(scored(trained))
+    before = trained.gateways.lake.read("flight_delay", "drift_checks")
+    assert check(trained) == first
+    pd.testing.assert_frame_equal(before, trained.gateways.lake.read("flight_delay", "drift_checks"))
+
+
+def test_labels_that_matured_later_are_not_there(trained: House) -> None:
+    """Flights still in the air at the end of the window have no label yet, whatever the table holds by now (law 2)."""
+    before = check(scored(trained))
+    end = trained.spec.partition(DAYS[-1]).end
+
+    def rewrite(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(arrived_late=rows["arrived_late"].where(rows["known_at"] <= end, 1 - rows["arrived_late"]))
+
+    trained.change("outcomes", DAYS[-1], rewrite)
+    assert check(trained) == before
+
+
+def test_without_scores_there_is_no_answer(trained: House) -> None:
+    """Nothing scored is `insufficient_data`, never `none`, and no signal (law 21)."""
+    recorded = check(trained)
+    assert (recorded.drift, recorded.decay, recorded.signal) == ("insufficient_data", "insufficient_data", False)
+
+
+def test_flipped_labels_are_decay(trained: House) -> None:
+    """A champion whose labels turned round signals, with what it promised and what it does."""
+    flip(scored(trained))
+    recorded = check(trained)
+    assert recorded.decay == "drift"
+    assert recorded.signal
+    assert "was promised" in recorded.reason
+
+
+def test_a_signal_is_answered_once_however_often_it_is_heard(trained: House) -> None:
+    """Ten events of one check are one decision on record (law 22)."""
+    flip(scored(trained))
+    check(trained)
+    instant = trained.spec.partition(DAYS[-1]).end
+    for _ in range(10):
+        assert run_retraining(trained.spec, instant, trained.gateways) is None
+    answers = [one for one in trained.gateways.ledger.entries("flight_delay") if one.kind is Kind.DECLINED]
+    assert [one.reason for one in answers] == [
+        "1 of the last 1 checks of champion 1 signalled (1 of them decay); 3 of 5 are needed"
+    ]
+
+
+def test_a_persistent_signal_launches_a_training(trained: House) -> None:
+    """Signals of three checks in a row launch a training as of the last one, and its end is reported."""
+    flip(scored(trained))
+    for day in DAYS:
+        check(trained, day)
+    answer = run_retraining(trained.spec, trained.spec.partition(DAYS[-1]).end, trained.gateways)
+    assert answer is not None
+    assert answer.result in {"promoted", "kept"}
+    kinds = [one.kind for one in trained.gateways.ledger.entries("flight_delay")]
+    assert kinds[:2] == [Kind.PROMOTED, Kind.RETRAIN]
+    assert trained.gateways.registry.versions("flight_delay")[-1].number == 2
+
+
+@pytest.fixture
+def two_versions(trained: House) -> House:
+    """Version 2 was trained a day later and, by a wide margin to beat, not promoted."""
+    promotion = trained.spec.promotion.model_copy(update={"margin": 0.2})
+    spec = trained.spec.model_copy(update={"promotion": promotion})
+    assert run_training(spec, trained.at("2013-02-02"), trained.gateways).kind == "kept"
+    return trained
+
+
+def test_promotion_by_hand_goes_through_the_gate(two_versions: House) -> None:
+    """A version that does not beat the champion is refused; forcing it needs a reason, and the ledger keeps both."""
+    spec, gateways, instant = two_versions.spec, two_versions.gateways, two_versions.at("2013-02-03")
+    promotion = spec.promotion.model_copy(update={"margin": 0.2})
+    careful = spec.model_copy(update={"promotion": promotion})
+    verdict = judge_version(careful, instant, 2, gateways)
+    assert verdict.outcome == "refuse"
+    with pytest.raises(GateRefusedError, match="force it with a reason"):
+        promote_version(careful, instant, 2, verdict, gateways, force=False, reason="")
+    with pytest.raises(GateRefusedError, match="needs a reason"):
+        promote_version(careful, instant, 2, verdict, gateways, force=True, reason=" ")
+    promote_version(careful, instant, 2, verdict, gateways, force=True, reason="the old one is broken")
+    entry = gateways.ledger.entries(spec.model)[-1]
+    assert (entry.kind, entry.version, entry.previous_version) == (Kind.PROMOTED, 2, 1)
+    assert "forced: the old one is broken" in entry.reason
+    assert gateways.registry.champion_alias(spec.model) == 2
+
+
+def test_a_rollback_is_one_entry_and_holds_from_its_instant(two_versions: House) -> None:
+    """Rolling back returns the previous champion from then on; doing it twice changes nothing, and what was rolled back does
+    not return by rolling back again (law 19).
+    """
+    spec, gateways = two_versions.spec, two_versions.gateways
+    verdict = judge_version(spec, two_versions.at("2013-02-03"), 2, gateways)
+    promote_version(spec, two_versions.at("2013-02-03"), 2, verdict, gateways, force=True, reason="rehearsal")
+    for _ in range(2):
+        assert roll_back(spec, two_versions.at("2013-02-05"), gateways, reason="it misbehaves").champion == 1
+    champions = [gateways.ledger.champion(spec.model, two_versions.at(f"2013-02-0{day}")) for day in (2, 4, 6)]
+    assert [one.version for one in champions if one is not None] == [1, 2, 1]
+    assert len([one for one in gateways.ledger.entries(spec.model) if one.kind is Kind.ROLLED_BACK]) == 1
+    with pytest.raises(EvenkeelError, match="no earlier champion"):
+        roll_back(spec, two_versions.at("2013-02-07"), gateways, reason="again")
+
+
+def test_an_earlier_run_cannot_take_the_championship_from_a_later_one(two_versions: House) -> None:
+    """A promotion that is effective earlier is recorded for its own time; the present champion and the alias stay (law 4)."""
+    spec, gateways = two_versions.spec, two_versions.gateways
+    verdict = judge_version(spec, two_versions.at("2013-02-03"), 2, gateways)
+    promote_version(spec, two_versions.at("2013-01-30"), 2, verdict, gateways, force=True, reason="a backfill")
+    assert gateways.registry.champion_alias(spec.model) == 1
+    now = gateways.ledger.champion(spec.model, two_versions.at("2013-02-10"))
+    then = gateways.ledger.champion(spec.model, two_versions.at("2013-01-31"))
+    assert now is not None
+    assert then is not None
+    assert (now.version, then.version) == (1, 2)
+
+
+def test_an_unknown_version_is_told_with_those_there_are(trained: House) -> None:
+    """Promoting a version that does not exist names the ones that do."""
+    with pytest.raises(EvenkeelError, match="1"):
+        judge_version(trained.spec, trained.at("2013-02-03"), 7, trained.gateways)
+
+
+def test_status_says_where_a_model_stands(trained: House) -> None:
+    """Champion, promise, last training, last scores, last check: from the tables alone."""
+    check(scored(trained))
+    status = model_status(trained.spec, trained.gateways)
+    assert (status.champion, status.last_scored, status.last_check) == (1, DAYS[-1], DAYS[-1])
+    assert status.last_training is not None
+    assert status.last_training.kind == "promoted"
+    assert status.promised is not None
+    assert status.promised > 0.55
+
+
+def test_the_status_of_an_untrained_model_is_empty(house: House) -> None:
+    """A model nobody has trained has a status all the same."""
+    status = model_status(house.spec, house.gateways)
+    assert (status.champion, status.last_training, status.last_scored, status.drift) == (None, None, None, None)

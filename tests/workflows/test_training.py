@@ -1,0 +1,122 @@
+"""Training in one process: what it leaves behind, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from evenkeel.vocabulary.errors import GateRefusedError, SourceError, StagingMissingError
+from evenkeel.workflows import train
+from evenkeel.workflows.ledger import Kind
+from evenkeel.workflows.pipelines import run_training
+
+if TYPE_CHECKING:
+    from tests.workflows.conftest import House
+
+AS_OF = "2013-02-01"
+
+
+@pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
+def test_a_first_champion_beats_the_baseline(trained: House) -> None:
+    """The first training of either task ends in a champion that was better than predicting without looking."""
+    (entry,) = trained.gateways.ledger.entries(trained.spec.model)
+    assert (entry.kind, entry.version, entry.effective_at) == (Kind.PROMOTED, 1, trained.at(AS_OF))
+    assert "the baseline" in entry.reason
+    assert trained.gateways.registry.champion_alias(trained.spec.model) == 1
+
+
+def test_a_version_carries_what_it_was_made_of(trained: House) -> None:
+    """Code, environment, seed, data, window, suite, spec, whom it met and the verdict are on the version (law 16)."""
+    tags = trained.gateways.registry.version("flight_delay", 1).tags
+    wanted = {"code", "environment", "seed", "data", "window", "suite", "spec", "met", "verdict", "as_of", "training"}
+    assert {f"evenkeel.{name}" for name in wanted} <= set(tags)
+    assert all(tags[f"evenkeel.{name}"] for name in wanted)
+
+
+def test_training_again_is_the_same_training(trained: House) -> None:
+    """The same as-of: no second MLflow run, version or entry, and the same set of rows (laws 1 and 7)."""
+    before = trained.gateways.lake.read("flight_delay", "training_sets")
+    version = trained.gateways.lake.version("flight_delay", "training_sets")
+    run_training(trained.spec, trained.at(AS_OF), trained.gateways)
+    assert before is not None
+    pd.testing.assert_frame_equal(before, trained.gateways.lake.read("flight_delay", "training_sets"))
+    assert trained.gateways.lake.version("flight_delay", "training_sets") == version
+    assert [one.number for one in trained.gateways.registry.versions("flight_delay")] == [1]
+    assert len(trained.gateways.ledger.entries("flight_delay")) == 1
+
+
+def test_the_future_changes_nothing(trained: House) -> None:
+    """Rows after the as-of, and labels that were not known by then, leave the training's data as it was (law 2)."""
+    instant = trained.at(AS_OF)
+    before = train.extract_window(trained.spec, instant, trained.gateways)
+    trained.change("outcomes", "2013-02-01", lambda rows: rows.assign(arrived_late=1))
+    trained.change("weather", "2013-02-02", lambda rows: rows.assign(visib=0.0))
+    late = trained.landed("outcomes", "2013-01-31")
+    rows = pd.read_parquet(late, partitioning=None)
+    unknown = rows["known_at"] > instant
+    assert unknown.any()
+    rows.loc[unknown, "arrived_late"] = 1 - rows.loc[unknown, "arrived_late"]
+    rows.to_parquet(late, index=False)
+    assert train.extract_window(trained.spec, instant, trained.gateways) == before
+
+
+def test_the_split_is_by_time_with_a_gap(trained: House) -> None:
+    """The holdout begins at least a label's maturation after the last training row (law 15)."""
+    instant = trained.at(AS_OF)
+    run = train.training_run(trained.spec, instant)
+    parts = {name: trained.gateways.staging.get(run, name) for name in ("train", "holdout")}
+    event_time = trained.spec.rows.event_time
+    gap = parts["holdout"][event_time].min() - parts["train"][event_time].max()
+    assert gap >= trained.spec.label.maturation
+    assert parts["holdout"][event_time].max() < instant
+
+
+def test_a_challenger_that_is_the_champion_again_is_kept_out(trained: House) -> None:
+    """A training a day later, whose challenger differs by a day of data, does not pass the margin; the refusal is on record
+    with its numbers (law 17).
+    """
+    careful = trained.with_spec()
+    content = careful.spec.model_copy(update={"promotion": careful.spec.promotion.model_copy(update={"margin": 0.1})})
+    decided = run_training(content, trained.at("2013-02-02"), trained.gateways)
+    assert (decided.kind, decided.champion) == ("kept", 1)
+    entry = trained.gateways.ledger.entries("flight_delay")[-1]
+    assert entry.numbers["margin"] == 0.1
+    assert "champion 1 on the same" in entry.reason
+
+
+def test_too_few_labels_decide_nothing(house: House) -> None:
+    """A holdout with fewer labels than the spec asks for is inconclusive, and nobody is promoted (law 18)."""
+    promotion = house.spec.promotion.model_copy(update={"min_labels": 10**6})
+    spec = house.spec.model_copy(update={"promotion": promotion})
+    assert run_training(spec, house.at(AS_OF), house.gateways).kind == "kept"
+    assert house.gateways.ledger.entries("flight_delay")[0].verdict == "inconclusive"
+
+
+def test_approval_is_not_given_by_a_process(house: House) -> None:
+    """Where the spec asks for a person, a training outside Airflow stops after the gate and says what to do."""
+    promotion = house.spec.promotion.model_copy(update={"mode": "approval"})
+    spec = house.spec.model_copy(update={"promotion": promotion})
+    with pytest.raises(GateRefusedError, match="waits for a person's approval"):
+        run_training(spec, house.at(AS_OF), house.gateways)
+    assert house.gateways.ledger.entries("flight_delay") == []
+
+
+def test_a_window_without_labels_is_refused(house: House) -> None:
+    """An as-of before the first label was known says how many rows there were and what to check."""
+    with pytest.raises(GateRefusedError, match="no labelled row between 2012-12-12 and 2012-12-31; 0 rows were found"):
+        run_training(house.spec, house.at("2013-01-01"), house.gateways)
+
+
+def test_a_label_said_twice_is_an_error(house: House) -> None:
+    """Two labels of one key would count a row twice; the message names the key."""
+    house.change("outcomes", "2013-01-20", lambda rows: pd.concat([rows, rows.head(1)]))
+    with pytest.raises(SourceError, match="1 keys have more than one label, such as flight_id=2013-01-20"):
+        run_training(house.spec, house.at(AS_OF), house.gateways)
+
+
+def test_a_step_alone_says_what_it_lacks(house: House) -> None:
+    """A step that is run before the one that feeds it fails with the way out, not with a stack of files."""
+    with pytest.raises(StagingMissingError, match="from its first step"):
+        train.split_window(house.spec, house.at(AS_OF), house.gateways)
