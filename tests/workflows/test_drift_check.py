@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
-from evenkeel.workflows.drift_check import Recorded
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
 from evenkeel.workflows.promote import judge_version, promote_version, roll_back
 from evenkeel.workflows.status import model_status
 
 if TYPE_CHECKING:
+    from evenkeel.workflows.drift_check import Recorded
     from tests.workflows.conftest import House
 
 DAYS = ("2013-02-05", "2013-02-06", "2013-02-07")
@@ -107,6 +107,8 @@ def test_a_persistent_signal_launches_a_training(trained: House) -> None:
     assert answer.result in {"promoted", "kept"}
     kinds = [one.kind for one in trained.gateways.ledger.entries("flight_delay")]
     assert kinds[:2] == [Kind.PROMOTED, Kind.RETRAIN]
+    assert run_retraining(trained.spec, trained.spec.partition(DAYS[-1]).end, trained.gateways) == answer
+    assert [one.kind for one in trained.gateways.ledger.entries("flight_delay")] == kinds
     assert trained.gateways.registry.versions("flight_delay")[-1].number == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from evenkeel.workflows.status import Status
 
-out = Console(highlight=False)
+# A log file has no width of its own: tables would be squeezed into 80 columns there.
+_WIDTH = None if Console().is_terminal else max(150, shutil.get_terminal_size().columns)
+
+out = Console(highlight=False, width=_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 

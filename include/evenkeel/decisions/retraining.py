@@ -32,7 +32,7 @@ def decide_retraining(
     *,
     as_of: datetime,
     champion: int | None,
-    last_retrain: datetime | None,
+    retrains: Sequence[datetime],
     needed: int,
     of: int,
     cooldown: timedelta,
@@ -43,10 +43,11 @@ def decide_retraining(
         checks: drift checks of the model, any order; those after `as_of` do not exist yet and are left out.
         as_of: the instant the decision acts from.
         champion: the champion effective then; only checks of it count, so that a promotion answers what came before.
-        last_retrain: as-of of the last retraining launched before, if any.
+        retrains: as-of of each retraining on record. One less than the cooldown away answers this signal too: a backfill
+            may hear of an earlier signal after a later one, and a cause is answered once.
         needed: signals needed among the last `of` checks.
         of: how many checks are looked at.
-        cooldown: how long after a retraining the next one waits.
+        cooldown: how far apart retrainings are at least.
     """
     recent = sorted((one for one in checks if one.as_of <= as_of), key=lambda one: one.as_of)[-of:]
     signals = [one for one in recent if one.signals and one.champion == champion]
@@ -54,10 +55,11 @@ def decide_retraining(
     numbers = {"signals": len(signals), "decayed": decayed, "checks": len(recent), "needed": needed, "of": of}
     if champion is None:
         return Verdict(Outcome.REFUSE, "there is no champion to replace: train one first", numbers)
-    if last_retrain is not None and as_of - last_retrain < cooldown:
+    near = [one for one in retrains if abs(as_of - one) < cooldown]
+    if near:
         return Verdict(
             Outcome.REFUSE,
-            f"the retraining as of {last_retrain:%Y-%m-%d} was less than {cooldown.days} days ago (cooldown)",
+            f"answered by the retraining as of {near[0]:%Y-%m-%d}, {cooldown.days} days of cooldown",
             numbers,
         )
     seen = f"{len(signals)} of the last {len(recent)} checks of champion {champion} signalled ({decayed} of them decay)"

@@ -190,7 +190,7 @@ class Journey:
             _count(step, f"by v{published['champion']}")
         elif pipeline == "drift_check":
             recorded = self._value(dag_id, run_id, "record", key="recorded")
-            _count(step, f"drift {recorded['drift']}, decay {recorded['decay']}")
+            _count(step, "signal" if recorded["signal"] else recorded["drift"].replace("_", " "))
         else:
             verdict = self._value(dag_id, run_id, "decide", key="verdict")
             _count(step, "retrained" if verdict["outcome"] == "pass" else "declined")

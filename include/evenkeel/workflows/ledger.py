@@ -88,11 +88,6 @@ class Ledger:
         held = [one for one in self.entries(model) if one.kind in _CROWNING and one.effective_at <= instant]
         return held[-1] if held else None
 
-    def last(self, model: str, kind: Kind, before: datetime) -> Entry | None:
-        """The latest entry of a kind effective before an instant."""
-        held = [one for one in self.entries(model) if one.kind is kind and one.effective_at < before]
-        return held[-1] if held else None
-
     def record(self, model: str, entry_id: str, decide: Callable[[list[Entry]], Entry]) -> Entry:
         """Write one decision, exactly once.
 

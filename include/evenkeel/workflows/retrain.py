@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.decisions.retraining import Check, decide_retraining
 from evenkeel.vocabulary.tables import CHECKS
-from evenkeel.vocabulary.verdict import DriftOutcome, Verdict
+from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
 from evenkeel.workflows.ledger import Entry, Kind
 from evenkeel.workflows.train import training_id
 
@@ -33,26 +33,36 @@ def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdi
 
     The decision reads the check table and the ledger, not the event that woke it: merged or lost events change nothing.
     """
-    verdict = _decide(spec, as_of, gateways)
     champion = gateways.ledger.champion(spec.model, as_of)
+    number = None if champion is None else champion.version
+    checks = _checks(spec, gateways)
     entry_id = f"signal/{as_of.isoformat()}"
 
-    def decide(_: list[Entry]) -> Entry:
+    def decide(entries: list[Entry]) -> Entry:
+        verdict = decide_retraining(
+            checks,
+            as_of=as_of,
+            champion=number,
+            retrains=[one.effective_at for one in entries if one.kind is Kind.RETRAIN],
+            needed=spec.retraining.needed,
+            of=spec.retraining.of,
+            cooldown=spec.retraining.cooldown,
+        )
         return Entry(
             id=entry_id,
             model=spec.model,
             kind=Kind.RETRAIN if verdict.passed else Kind.DECLINED,
             effective_at=as_of,
             reason=verdict.reason,
-            previous_version=None if champion is None else champion.version,
+            previous_version=number,
             training=training_id(spec, as_of) if verdict.passed else None,
             actor=gateways.actor,
             verdict=str(verdict.outcome),
             numbers=verdict.numbers,
         )
 
-    gateways.ledger.record(spec.model, entry_id, decide)
-    return verdict
+    entry = gateways.ledger.record(spec.model, entry_id, decide)
+    return Verdict(Outcome(entry.verdict), entry.reason, entry.numbers)
 
 
 def report_answer(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Answer:
@@ -62,20 +72,6 @@ def report_answer(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Answe
         if entry.id == f"training/{training}":
             return Answer(training, str(entry.kind), entry.version, entry.reason)
     return Answer(training, "undecided", None, "the training ended without a decision; look at its run")
-
-
-def _decide(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
-    champion = gateways.ledger.champion(spec.model, as_of)
-    last = gateways.ledger.last(spec.model, Kind.RETRAIN, as_of)
-    return decide_retraining(
-        _checks(spec, gateways),
-        as_of=as_of,
-        champion=None if champion is None else champion.version,
-        last_retrain=None if last is None else last.effective_at,
-        needed=spec.retraining.needed,
-        of=spec.retraining.of,
-        cooldown=spec.retraining.cooldown,
-    )
 
 
 def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:
