@@ -138,6 +138,7 @@ def warm_up(modules: Iterable[str]) -> tuple[str, ...]:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of each function it registers
     started, threads_before = time.monotonic(), running_threads()
     imported = tuple(name for module in modules for name in _expand(module) if _import(name))
     _initialise_task_sdk()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Settings:
     """The places evenkeel reads from and writes to.
 
-    Each field is set by the environment variable named in `VARIABLES`; the defaults need nothing but a folder.
+    `VARIABLES` names every variable that is read, here or elsewhere; the defaults need nothing but a folder.
     """
 
     project: Path
@@ -42,6 +42,9 @@ VARIABLES = {
     "EVENKEEL_HOME": "Folder for state and secrets. Default: `.evenkeel` in the project.",
     "EVENKEEL_LAKE": "URI of the lake (Delta tables, staging, reports). Default: `lake` in the home.",
     "EVENKEEL_DATA": "Root that `${EVENKEEL_DATA}` in a spec stands for. Default: `data` in the home.",
+    "EVENKEEL_CODE_VERSION": "Code version to put on record where there is no git repository, as in an image.",
+    "EVENKEEL_MLFLOW_UI": "Address at which a browser reaches MLflow, where that is not the tracking URI.",
+    "EVENKEEL_WARM_IMPORTS": "Modules the warm executor imports before it forks, comma-separated; empty for none.",
     "MLFLOW_TRACKING_URI": "MLflow tracking server or database. Default: an SQLite file in the home.",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from functools import cache
 from importlib.metadata import distributions, version
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 @cache
 def code_version(project: Path) -> str:
-    """The git commit of the project (with `+changes` where the tree differs from it), or the package's version."""
+    """The git commit of the project, with `+changes` where the tree differs from it.
+
+    An image has no repository: there it is what the build wrote into EVENKEEL_CODE_VERSION, or else the package's version.
+    """
+    if os.environ.get("EVENKEEL_CODE_VERSION"):
+        return os.environ["EVENKEEL_CODE_VERSION"]
     try:
         head = _git(project, "rev-parse", "HEAD")
         changed = _git(project, "status", "--porcelain", "--untracked-files=no")
