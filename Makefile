@@ -16,7 +16,7 @@ up: setup
 	$(BIN)/evenkeel up
 
 check: setup
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/evenkeel check
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/evenkeel check && $(BIN)/python -W ignore -m docs.catalogue --check
 
 test: setup
 	$(BIN)/python -m pytest -m "not browser and not docker"
@@ -28,10 +28,10 @@ test-docker: setup
 	$(BIN)/python -m pytest -m docker
 
 bench: setup
-	$(BIN)/python -m benchmarks.orchestration
+	$(BIN)/python -m benchmarks.parsing && $(BIN)/python -m benchmarks.orchestration
 
 docs: setup
-	$(BIN)/python -m docs.catalogue
+	$(BIN)/python -W ignore -m docs.catalogue
 
 constraints:
 	uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --upgrade -o constraints.txt
