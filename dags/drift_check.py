@@ -13,7 +13,7 @@ from evenkeel.airflow.operators import drift_check
 
 for spec in model_specs("drift_check"):
     with DAG(
-        **dag_arguments(spec, "drift_check", __doc__, active_runs=4),
+        **dag_arguments(spec, "drift_check", __doc__, active_runs=4, offset=-1),
         schedule=daily(spec, spec.drift.schedule, offset=-1),
         params=partition_param(),
     ):

@@ -8,4 +8,5 @@ from evenkeel.vocabulary.spec_file import load_specs
 
 _, mistakes = load_specs(read_settings().models)
 if mistakes:
-    raise SpecError(mistakes)  # airflow reads this file because its words "dag" and "airflow" are in it
+    # Airflow reads this file because the words "dag" and "airflow" are in it.
+    raise SpecError(mistakes)

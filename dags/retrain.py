@@ -34,7 +34,10 @@ for spec in model_specs("retrain"):
             wait_for_completion=True,
             deferrable=True,
             poke_interval=5,
-            execution_timeout=timedelta(hours=6),
+            retries=0,  # a retry would clear, and so repeat, a training that a gate refused
+            failed_states=[],
+            allowed_states=["success", "failed"],  # `report` says what became of it, and fails where nothing did
+            execution_timeout=timedelta(hours=12) + spec.promotion.approval_timeout,
         )
         report = retrain.ReportAnswerOperator(task_id="report", model=spec.model)
         decide >> launch >> report

@@ -12,9 +12,10 @@ from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partitio
 from evenkeel.airflow.operators import score
 
 for spec in model_specs("score"):
+    offset = 0 if spec.scores_the_day_it_runs else -1
     with DAG(
-        **dag_arguments(spec, "score", __doc__, active_runs=4),
-        schedule=daily(spec, spec.scoring.schedule, offset=0 if spec.scores_the_day_it_runs else -1),
+        **dag_arguments(spec, "score", __doc__, active_runs=4, offset=offset),
+        schedule=daily(spec, spec.scoring.schedule, offset=offset),
         params=partition_param(),
     ):
         extract = score.ExtractPartitionOperator(task_id="extract", model=spec.model)

@@ -22,9 +22,9 @@ for spec in model_specs("train"):
         extract = train.ExtractWindowOperator(task_id="extract", model=spec.model)
         validate = train.ValidateWindowOperator(task_id="validate", model=spec.model)
         split = train.SplitWindowOperator(task_id="split", model=spec.model)
-        fit = train.FitCandidateOperator.partial(task_id="fit", model=spec.model).expand(
-            candidate=[candidate.name for candidate in spec.training.candidates]
-        )
+        fit = train.FitCandidateOperator.partial(
+            task_id="fit", model=spec.model, map_index_template="{{ task.candidate }}"
+        ).expand(candidate=[candidate.name for candidate in spec.training.candidates])
         evaluate = train.EvaluateChallengerOperator(task_id="evaluate", model=spec.model)
         register = train.RegisterChallengerOperator(task_id="register", model=spec.model)
         gate = train.GateChallengerOperator(

@@ -45,9 +45,14 @@ def _pipeline(name: str, dag: Any) -> list[str]:
         if type(task).__module__.startswith("airflow.providers"):
             first = f"Airflow's `{type(task).__name__}`"
         parts.append(f"| `{task.task_id}` | {first} | {', '.join(sorted(task.downstream_task_ids)) or '-'} |")
-    outlets = sorted({asset.name.removeprefix(dag.dag_id.removesuffix(name)) for task in dag.tasks for asset in task.outlets})
+    outlets = sorted(
+        {asset.name.removeprefix(dag.dag_id.removesuffix(name)) for task in dag.tasks for asset in task.outlets}
+    )
     parts += ["", f"Parameters: {', '.join(f'`{one}`' for one in dag.params) or 'none'}."]
-    parts += [f"Updates the model's asset {', '.join(f'`{one}`' for one in outlets)}." if outlets else "Updates no asset.", ""]
+    parts += [
+        f"Updates the model's asset {', '.join(f'`{one}`' for one in outlets)}." if outlets else "Updates no asset.",
+        "",
+    ]
     return parts
 
 

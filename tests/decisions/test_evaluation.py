@@ -58,3 +58,17 @@ def test_the_baseline_has_no_skill_and_the_right_shape(task: str, labels: list, 
 def test_gain_is_positive_for_the_better_one(metric: str, better: float, worse: float) -> None:
     """Whichever way a metric runs, a gain is positive."""
     assert gain(metric, better, worse) > 0 > gain(metric, worse, better)
+
+
+def test_the_order_of_classes_does_not_matter_and_an_unseen_one_counts() -> None:
+    """Twelve numbered classes, whose names sort as text in another order, measure the same; so does a class nobody predicts."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 12, 300)
+    probabilities = random.dirichlet(np.ones(12), 300)
+    sensible = evaluate("multiclass", labels, probabilities, list(range(12)))
+    order = random.permutation(12)
+    assert evaluate("multiclass", labels, probabilities[:, order], list(order)) == pytest.approx(sensible)
+    by_hand = -np.log(probabilities[np.arange(300), labels]).mean()
+    assert sensible["log_loss"] == pytest.approx(by_hand)
+    unseen = evaluate("multiclass", np.array(["a", "z"]), np.array([[0.9, 0.1], [0.4, 0.6]]), ["a", "b"])
+    assert unseen["accuracy"] == 0.5

@@ -165,7 +165,7 @@ def test_an_unknown_connection_says_where_to_define_it(tmp_path: Path) -> None:
         sources(tmp_path).read(table(source), START, START, START, "UTC")
 
 
-def test_a_bad_query_is_no_transient_fault(tmp_path: Path) -> None:
+def test_a_bad_query_is_told_in_the_databases_own_words(tmp_path: Path) -> None:
     """A query the database refuses is told with the database's own words."""
     source = sql(tmp_path) | {"query": "select no_such from events where at >= :start and at < :end"}
     with pytest.raises((SourceError, TransientError), match="no such column: no_such"):

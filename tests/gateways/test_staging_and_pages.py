@@ -40,7 +40,7 @@ def test_old_runs_are_swept_and_recent_ones_kept(tmp_path: Path) -> None:
         staging.put_note(run, "plan", {})
     long_ago = time.time() - KEEP.total_seconds() - 60
     for model in ("m", "other"):
-        os.utime(tmp_path / "_staging" / model / "score" / "old", (long_ago, long_ago))
+        os.utime(tmp_path / "_staging" / model / "score" / "old" / "plan.json", (long_ago, long_ago))
     assert staging.sweep("m") == 1
     assert staging.get_note("m/score/new", "plan") == {}
     assert staging.get_note("other/score/old", "plan") == {}

@@ -29,7 +29,7 @@ def test_every_command_is_in_the_readme_and_every_one_there_exists() -> None:
     """The README shows each command of `evenkeel`, and no other."""
     named = set(re.findall(r"evenkeel ([a-z][a-z-]+)(?= |`|$)", README, re.M))
     assert named & COMMANDS == COMMANDS
-    assert not {one for one in re.findall(r"`evenkeel ([a-z-]+)", README)} - COMMANDS
+    assert not set(re.findall(r"`evenkeel ([a-z-]+)", README)) - COMMANDS
 
 
 @pytest.mark.parametrize("variable", sorted(VARIABLES))

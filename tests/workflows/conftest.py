@@ -47,14 +47,10 @@ class House:
         change(pd.read_parquet(file, partitioning=None)).to_parquet(file, index=False)
 
     def scores(self, day: str) -> pd.DataFrame:
-        """The published scores of a day, without the wall clock's traces."""
+        """The published scores of a day."""
         found = self.gateways.lake.read(self.spec.model, "scores", partitions=[day])
         assert found is not None
         return found
-
-    def with_spec(self, **changes: Any) -> House:
-        """The same house, another spec."""
-        return House(ModelSpec.model_validate(_content(self.spec.model) | changes), self.gateways, self.root)
 
 
 @pytest.fixture(scope="session")

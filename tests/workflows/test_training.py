@@ -77,9 +77,8 @@ def test_a_challenger_that_is_the_champion_again_is_kept_out(trained: House) -> 
     """A training a day later, whose challenger differs by a day of data, does not pass the margin; the refusal is on record
     with its numbers (law 17).
     """
-    careful = trained.with_spec()
-    content = careful.spec.model_copy(update={"promotion": careful.spec.promotion.model_copy(update={"margin": 0.1})})
-    decided = run_training(content, trained.at("2013-02-02"), trained.gateways)
+    careful = trained.spec.model_copy(update={"promotion": trained.spec.promotion.model_copy(update={"margin": 0.1})})
+    decided = run_training(careful, trained.at("2013-02-02"), trained.gateways)
     assert (decided.kind, decided.champion) == ("kept", 1)
     entry = trained.gateways.ledger.entries("flight_delay")[-1]
     assert entry.numbers["margin"] == 0.1

@@ -34,7 +34,7 @@ def partition_of_run(
     """
     key = context["params"].get("partition") or context.get("partition_key")
     if key:
-        return spec.partition(str(key)[:10])
+        return spec.partition(str(key))
     logical_date = context["dag_run"].logical_date
     if logical_date is not None:
         return Partition.containing(logical_date, spec.timezone)

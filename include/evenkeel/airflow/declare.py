@@ -38,7 +38,9 @@ def dag_id(spec: ModelSpec, pipeline: str) -> str:
     return f"{spec.model}_{pipeline}"
 
 
-def dag_arguments(spec: ModelSpec, pipeline: str, doc: str | None, *, active_runs: int) -> dict[str, Any]:
+def dag_arguments(
+    spec: ModelSpec, pipeline: str, doc: str | None, *, active_runs: int, offset: int = 0
+) -> dict[str, Any]:
     """The arguments every DAG has.
 
     Args:
@@ -46,20 +48,25 @@ def dag_arguments(spec: ModelSpec, pipeline: str, doc: str | None, *, active_run
         pipeline: which of its DAGs.
         doc: the DAG file's docstring; its text is the DAG's page.
         active_runs: how many runs of the DAG may be under way at once.
+        offset: that of its schedule: a run about yesterday begins, and ends, a day after the period does.
     """
-    period, zone = spec.period, spec.zone
+    first, end = (
+        None if day is None else datetime.combine(day, time(), spec.zone) - timedelta(days=offset)
+        for day in (spec.period.start, spec.period.end)
+    )
+    by_hand = spec.promotion.approval_timeout if spec.promotion.mode == "approval" else timedelta(0)
     return {
         "dag_id": dag_id(spec, pipeline),
         "dag_display_name": f"{spec.model}: {pipeline.replace('_', ' ')}",
         "description": f"{(doc or '').strip().splitlines()[0]} ({spec.model})",
         "doc_md": f"{doc}\n\n---\n\n**{spec.model}** ({spec.task}): {spec.description}",
         "tags": ["evenkeel", spec.model, pipeline, *spec.tags],
-        "start_date": datetime.combine(period.start, time(), zone),
-        "end_date": datetime.combine(period.end, time(), zone) if period.end else None,
+        "start_date": first,
+        "end_date": None if end is None else end - timedelta(seconds=1),
         "catchup": False,
         "max_active_runs": active_runs,
         "max_consecutive_failed_dag_runs": 0,
-        "dagrun_timeout": timedelta(hours=12),
+        "dagrun_timeout": timedelta(hours=12) + by_hand,
         "default_args": {
             "owner": spec.owner,
             "retries": 2,

@@ -63,15 +63,21 @@ TASK_RUNNER = (
     "tabulate",
 )
 
-# The registry comes before MLflow itself: it sets MLflow's log level and telemetry first. Below MLflow and the plots are
-# modules that they import only at first use.
+# The registry comes before MLflow itself: it sets MLflow's log level and telemetry first. Modules below a library's own
+# (of pandas, deltalake, narwhals, MLflow, the plots) are those that it imports only at first use.
 LIBRARIES = (
     "numpy",
     "pandas",
+    "pandas.core.arrays.arrow.extension_types",
     "pandas.core.methods.to_dict",
+    "pyarrow.acero",
     "pyarrow.dataset",
     "pyarrow.parquet",
     "deltalake",
+    "deltalake.fs",
+    "fsspec.implementations.chained",
+    "narwhals.stable.v2._namespace",
+    "narwhals._pandas_like.namespace",
     "scipy.stats",
     "sklearn.compose",
     "sklearn.ensemble",
@@ -81,6 +87,7 @@ LIBRARIES = (
     "sklearn.pipeline",
     "sklearn.preprocessing",
     "skops.io",
+    "evenkeel.vocabulary.*",
     "evenkeel.decisions.*",
     "evenkeel.gateways.*",
     "evenkeel.workflows.*",

@@ -128,7 +128,7 @@ def retrain(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     from evenkeel.workflows.pipelines import run_retraining
 
     spec = _spec(model)
-    instant = spec.partition(partition).end if partition else _instant(spec, as_of, None)
+    instant = spec.partition(partition).end if partition and as_of is None else _instant(spec, as_of, partition)
     run_retraining(spec, instant, _gateways(), Steps())
 
 

@@ -22,9 +22,17 @@ def judge_decay(
         tolerance: the fall, in the metric's unit, from which it is decay; half of it is worth a `watch`.
     """
     numbers: dict[str, float | int | None] = {"promised": promised, "measured": measured, "labels": labels}
-    if labels < min_labels or promised is None or measured is None or not math.isfinite(measured):
+    if measured is not None and not math.isfinite(measured):
+        numbers["measured"] = None
+    if labels < min_labels or measured is None:
         return DriftVerdict(
             DriftOutcome.INSUFFICIENT_DATA, f"{labels} matured labels in the window, {min_labels} are needed", numbers
+        )
+    if promised is None:
+        return DriftVerdict(DriftOutcome.INSUFFICIENT_DATA, "the champion's record holds no promise", numbers)
+    if not math.isfinite(measured):
+        return DriftVerdict(
+            DriftOutcome.INSUFFICIENT_DATA, f"{metric} is undefined on {labels} matured labels", numbers
         )
     fall = -gain(metric, measured, promised)
     numbers["fall"] = fall

@@ -30,14 +30,17 @@ def evaluate(
         classes: multiclass only, the k classes.
 
     Returns:
-        Metric name to value. A metric that is undefined on these labels (ROC AUC of a single class) is NaN.
+        Metric name to value. A metric that is undefined on these labels (ROC AUC of a single class) is NaN. A class that
+        is among the labels and not among `classes` counts as given probability zero.
 
     Definitions are those of scikit-learn's user guide, "Metrics and scoring".
     """
     if task == "binary":
         functions = _binary()
     elif task == "multiclass":
-        functions = _multiclass(np.asarray(classes))
+        names = np.unique(np.concatenate([np.asarray(classes).astype(str), np.asarray(labels).astype(str)]))
+        labels, predicted = np.asarray(labels).astype(str), _spread(predicted, [str(one) for one in classes], names)
+        functions = _multiclass(names)
     else:
         functions = _regression()
     return {name: functions[name](labels, predicted) for name in METRICS_OF_TASK[task]}
@@ -57,6 +60,12 @@ def _of_two_classes(function: Callable[..., float]) -> Metric:
         return float(function(y, p)) if len(np.unique(y)) == 2 else float("nan")
 
     return measure
+
+
+def _spread(predicted: NDArray[np.float64], classes: Sequence[str], names: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Probabilities in the order of `names`: sorted, as scikit-learn's metrics read the columns."""
+    absent = np.zeros(len(predicted))
+    return np.column_stack([predicted[:, classes.index(one)] if one in classes else absent for one in names.tolist()])
 
 
 def _multiclass(classes: NDArray[np.generic]) -> dict[str, Metric]:

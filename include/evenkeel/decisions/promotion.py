@@ -28,7 +28,7 @@ def judge_challenger(
     difference = gain(metric, challenger, champion)
     numbers = {"challenger": challenger, "opponent": champion, "gain": difference, "margin": margin, "labels": labels}
     if labels < min_labels:
-        return Verdict(Outcome.INCONCLUSIVE, f"{labels} matured labels, {min_labels} are needed", numbers)
+        return Verdict(Outcome.INCONCLUSIVE, f"{labels} matured labels, {min_labels} are needed", _finite(numbers))
     if not (math.isfinite(challenger) and math.isfinite(champion)):
         return Verdict(Outcome.INCONCLUSIVE, f"{metric} is undefined on these {labels} labels", _finite(numbers))
     compared = f"{metric} {challenger:.4f} against {champion:.4f} of {opponent} on the same {labels} rows"

@@ -11,7 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from evenkeel.vocabulary.errors import EvenkeelError, SpecError
+from evenkeel.vocabulary.errors import EvenkeelError, FeatureError, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,12 +83,12 @@ def predict(estimator: Pipeline, frame: pd.DataFrame, task: Task) -> NDArray[np.
         binary: shape (n,), probability of the positive class; multiclass: (n, k) probabilities in the order of
         `classes_of`; regression: (n,) values in the label's unit.
 
-    Raises EvenkeelError where the frame lacks one of those columns.
+    Raises FeatureError where the frame lacks one of those columns.
     """
     wanted = list(estimator.feature_names_in_)
     missing = [name for name in wanted if name not in frame]
     if missing:
-        raise EvenkeelError(f"the model was fitted on {', '.join(missing)}, which the rows do not have (any more)")
+        raise FeatureError(f"the model was fitted on {', '.join(missing)}, which the rows do not have (any more)")
     seen = frame[wanted]
     if task == "regression":
         return np.asarray(estimator.predict(seen), dtype=np.float64)

@@ -57,6 +57,8 @@ class Lake:
             present = self._open(uri)
             if present is not None and present.transaction_version(app) == token:
                 return int(present.version())
+            if present is not None and len(frame):
+                _same_types(present, rows, uri)
             try:
                 write_deltalake(
                     present if present is not None else uri,
@@ -178,6 +180,28 @@ def content_hash(rows: pa.Table | pd.DataFrame) -> str:
     with pa.ipc.new_stream(sink, plain.schema) as writer:
         writer.write_table(plain)
     return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _same_types(present: DeltaTable, rows: pa.Table, uri: str) -> None:
+    """Delta would cast to the table's types without a word, and lose what does not fit."""
+    known = pa.schema(present.schema().to_arrow())
+    for field in rows.schema:
+        if field.name in known.names and not pa.types.is_null(field.type):
+            before = known.field(field.name).type
+            if _kind(before) != _kind(field.type) and not pa.types.is_null(before):
+                raise SourceError(
+                    f"table {uri}: column {field.name} is {before} there and {field.type} now; publish it under another "
+                    "name, or as the type it had"
+                )
+
+
+def _kind(one: pa.DataType) -> str:
+    """A type up to how it is encoded."""
+    if pa.types.is_string(one) or pa.types.is_large_string(one) or str(one) == "string_view":
+        return "string"
+    if pa.types.is_timestamp(one):
+        return f"timestamp {'with' if one.tz else 'without'} zone"
+    return str(one)
 
 
 def _contended(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,9 @@ def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table
     Raises TransientError where the database does not answer, SourceError where it refuses the query.
     """
     address = _address(url)
-    engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
     shown = address.render_as_string(hide_password=True)
     try:
+        engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
         with engine.connect().execution_options(stream_results=True, yield_per=_FETCH) as connection:
             result = connection.execute(sa.text(query).bindparams(**_bounds(address, start, end)))
             names = list(result.keys())
@@ -59,6 +59,8 @@ def _bounds(address: URL, start: datetime, end: datetime) -> dict[str, object]:
     """The window as the database compares it: SQLite has no instants, only text, in UTC and without a fraction."""
     if address.get_backend_name() != "sqlite":
         return {"start": start, "end": end}
+    # A second that has begun is kept whole; the exact cut follows when the rows are typed.
+    end += timedelta(seconds=1 if end.microsecond else 0)
     return {name: f"{bound.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for name, bound in (("start", start), ("end", end))}
 
 

@@ -85,8 +85,9 @@ class Sources:
         """
         source = table.source
         if isinstance(source, SqlSource):
-            url = source.url if source.url is not None else self._resolve(str(source.connection))
-            found = read_query(self._expand(url), source.query, start, end)
+            # A connection's URL is taken as it is: a password may hold a dollar sign.
+            url = self._resolve(str(source.connection)) if source.url is None else self._expand(source.url, table)
+            found = read_query(url, source.query, start, end)
         else:
             found = self._scan(source, table, start, end, timezone)
         typed = _typed(found, table.columns, name=self.describe(table))
@@ -104,19 +105,21 @@ class Sources:
             return f"sql source ({f'connection {source.connection}' if source.connection else 'url'})"
         return f"{source.kind} source {source.uri}"
 
-    def _expand(self, text: str) -> str:
+    def _expand(self, text: str, table: Table) -> str:
         try:
             return Template(text).substitute(os.environ | {"EVENKEEL_DATA": self._data})
-        except (KeyError, ValueError) as error:
-            raise SourceError(f"{text}: environment variable {error} is not set") from error
+        except KeyError as error:
+            raise SourceError(f"{self.describe(table)}: environment variable {error} is not set") from error
+        except ValueError as error:
+            raise SourceError(f"{self.describe(table)}: a $ that begins no ${{VARIABLE}} is written $$") from error
 
     def _scan(
         self, source: FileSource | DeltaSource, table: Table, start: datetime, end: datetime, timezone: str
     ) -> pa.Table:
-        uri = self._expand(source.uri)
+        uri = self._expand(source.uri, table)
         wanted = list(table.columns)
         if isinstance(source, DeltaSource):
-            return self._scan_delta(uri, wanted, _window(table.event_time, start, end))
+            return _guard(uri, lambda: self._scan_delta(uri, wanted, _window(table.event_time, start, end)))
         return _guard(uri, lambda: _scan_files(uri, source, table, start, end, timezone))
 
 
@@ -142,6 +145,7 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
         raise SourceError(
             f"{uri}: column {', '.join(missing)} is missing; the files have {', '.join(dataset.schema.names)}"
         )
+    _every_file_has(dataset, list(table.columns))
     event_time = dataset.schema.field(table.event_time).type
     if not pa.types.is_timestamp(event_time):
         raise SourceError(
@@ -149,6 +153,15 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
         )
     condition = _window(table.event_time, start, end, naive=event_time.tz is None)
     return dataset.to_table(columns=list(table.columns), filter=condition)
+
+
+def _every_file_has(dataset: Any, columns: list[str]) -> None:
+    """A file without a column would be read as all nulls, because another file of the window has it."""
+    for part in dataset.get_fragments():
+        missing = [column for column in columns if column not in part.physical_schema.names]
+        if missing:
+            there = ", ".join(part.physical_schema.names)
+            raise SourceError(f"{part.path}: column {', '.join(missing)} is missing; the file has {there}")
 
 
 def _folders(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-import time
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -73,12 +73,17 @@ class Staging:
         folder = f"{self._root}/{model}"
         if not self._filesystem.isdir(folder):
             return 0
-        old = [
-            entry["name"]
-            for pipeline in self._filesystem.ls(folder, detail=False)
-            for entry in self._filesystem.ls(pipeline, detail=True)
-            if entry.get("mtime") is not None and time.time() - entry["mtime"] > KEEP.total_seconds()
-        ]
-        for path in old:
-            self._filesystem.rm(path, recursive=True)
-        return len(old)
+        swept = 0
+        limit = datetime.now(UTC) - KEEP
+        for run in self._filesystem.glob(f"{folder}/*/*"):
+            # Other runs sweep at the same time; what is gone already is swept.
+            with contextlib.suppress(FileNotFoundError):
+                files = self._filesystem.ls(run, detail=False)
+                if all(_utc(self._filesystem.modified(one)) < limit for one in files):
+                    self._filesystem.rm(run, recursive=True)
+                    swept += 1
+        return swept
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

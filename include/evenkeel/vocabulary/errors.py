@@ -29,7 +29,7 @@ class SourceError(EvenkeelError):
 
 
 class FeatureError(EvenkeelError):
-    """A team's feature function broke its contract."""
+    """A feature function broke its contract, or a model needs a feature that the rows do not have."""
 
 
 class StagingMissingError(EvenkeelError):

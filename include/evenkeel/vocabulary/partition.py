@@ -24,11 +24,12 @@ class Partition:
     def parse(cls, key: str, timezone: str) -> Partition:
         """The partition of a key. Raises AsOfMissingError for anything but `YYYY-MM-DD`."""
         try:
-            return cls(date.fromisoformat(key), timezone)
-        except ValueError as error:
-            raise AsOfMissingError(
-                f"partition {key!r} is not a day: pass it as YYYY-MM-DD, such as 2013-04-01"
-            ) from error
+            day = date.fromisoformat(key)
+        except ValueError:
+            day = None
+        if day is None or day.isoformat() != key:
+            raise AsOfMissingError(f"partition {key!r} is not a day: pass it as YYYY-MM-DD, such as 2013-04-01")
+        return cls(day, timezone)
 
     @classmethod
     def containing(cls, instant: datetime, timezone: str) -> Partition:

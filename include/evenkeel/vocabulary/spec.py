@@ -31,6 +31,15 @@ def _cron(value: str) -> str:
     return value
 
 
+def _daily(value: str) -> str:
+    minute, hour, *days = _cron(value).split()
+    if not (minute.isdigit() and hour.isdigit() and days == ["*", "*", "*"]):
+        raise ValueError("must be one fixed time every day, such as '30 3 * * *': a partition is a day")
+    if 1 <= int(hour) < 3:
+        raise ValueError("lies between 01:00 and 03:00, which some days do not have or have twice; take another hour")
+    return value
+
+
 def _timezone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("is not a time zone of the IANA database, such as America/New_York or UTC")
@@ -50,6 +59,7 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Cron = Annotated[str, AfterValidator(_cron)]
+DailyCron = Annotated[str, AfterValidator(_daily)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Column = Annotated[str, Field(min_length=1), AfterValidator(_own_column)]
 Columns = Annotated[tuple[Column, ...], Field(strict=False)]
@@ -72,11 +82,10 @@ class FileSource(Part):
 
 
 class DeltaSource(Part):
-    """A Delta Lake table."""
+    """A Delta Lake table; its event time is stored in UTC, with its zone."""
 
     kind: Literal["delta"]
     uri: str
-    partition_column: str | None = None
 
 
 class SqlSource(Part):
@@ -241,7 +250,7 @@ class Promotion(Part):
 class Scoring(Part):
     """When a partition is scored, and how many rows one shard holds at most."""
 
-    schedule: Cron
+    schedule: DailyCron
     shard_rows: Annotated[int, Field(ge=1)] = 250_000
 
 
@@ -256,7 +265,7 @@ class Decay(Part):
 class Drift(Part):
     """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
 
-    schedule: Cron
+    schedule: DailyCron
     window: PositiveDuration
     numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
     categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
@@ -332,6 +341,11 @@ class ModelSpec(Part):
         missing = [name for name in self.rows.key if name not in self.label.columns]
         if missing:
             raise ValueError(f"label.columns: must hold the key of the rows, {', '.join(missing)} is missing")
+        if self.rows.event_time in self.features.names:
+            raise ValueError(
+                f"features: event time {self.rows.event_time!r} is no feature; derive one in a feature function"
+            )
+        self._scheduled_run_finds_its_rows()
         if self.features.function is None:
             strangers = [name for name in self.features.names if name not in self.rows.columns]
             if strangers:
@@ -339,6 +353,16 @@ class ModelSpec(Part):
                     f"features: {', '.join(strangers)} is no column of the rows; name a feature function or list the column"
                 )
         return self
+
+    def _scheduled_run_finds_its_rows(self) -> None:
+        minute, hour = (int(part) for part in self.scoring.schedule.split()[:2])
+        run = timedelta(hours=hour, minutes=minute) + timedelta(days=0 if self.scores_the_day_it_runs else 1)
+        available = timedelta(days=1) if self.rows.available_after is None else self.rows.available_after
+        if run < available:
+            raise ValueError(
+                f"scoring.schedule: {self.scoring.schedule!r} runs {_days(run)} after a partition's start, its rows are "
+                f"available {_days(available)} after it (rows.available_after)"
+            )
 
     @property
     def hash(self) -> str:

@@ -88,7 +88,7 @@ def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
 def _message(file: str, detail: ErrorDetails) -> str:
     loc = detail["loc"]
     key = _dotted(loc)
-    value = detail["input"]
+    value = "(not shown)" if loc and loc[-1] == "url" else detail["input"]  # it may hold a password
     match detail["type"]:
         case "extra_forbidden":
             return f"{file}: {key}: unknown key.{_choices(str(loc[-1]), _keys_beside(loc))}"

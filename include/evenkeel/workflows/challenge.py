@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from evenkeel.decisions.evaluation import baseline, evaluate
@@ -16,6 +16,7 @@ from evenkeel.gateways.lake import content_hash
 from evenkeel.gateways.model_file import load_estimator
 from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
@@ -23,9 +24,10 @@ from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.train import training_id, training_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
@@ -40,8 +42,9 @@ PART = "_part"
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The challenger on the holdout, beside whom it met."""
+    """The challenger on the holdout, beside whom it met. `training` names as-of, spec and data: the same again is the same."""
 
+    training: str
     run_id: str
     candidate: str
     metrics: dict[str, float]
@@ -67,6 +70,7 @@ class _Opponent:
     name: str
     version: int | None
     predicted: NDArray[np.float64]
+    classes: tuple[Any, ...]
 
 
 def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Evaluated:
@@ -83,23 +87,26 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     opponent = _opponent(spec, as_of, train, holdout, classes, gateways)
     learnt = _learnt_from(spec, train, holdout, predicted)
     data_version = content_hash(learnt)[:32]
-    gateways.lake.publish(spec.model, TRAINING_SETS, training_id(spec, as_of), learnt, {"spec": spec.hash})
-    lineage = _lineage(spec, as_of, run, data_version, gateways)
-    run_id = gateways.registry.begin(spec.model, run, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
+    training = f"{training_id(spec, as_of)}-{data_version[:8]}"
+    gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
+    lineage = _lineage(spec, as_of, training, data_version, gateways)
+    run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
     result = Evaluated(
+        training=training,
         run_id=run_id,
         candidate=name,
         metrics=evaluate(spec.task, labels, predicted, classes),
         opponent=opponent.name,
         opponent_version=opponent.version,
-        opponent_metrics=evaluate(spec.task, labels, opponent.predicted, classes),
+        opponent_metrics=evaluate(spec.task, labels, opponent.predicted, opponent.classes),
         labels=len(holdout),
         data_version=data_version,
         run_page=gateways.registry.run_page(run_id),
     )
     shown = {"challenger": predicted} | ({} if opponent.version is None else {opponent.name: opponent.predicted})
-    figures = evaluation_figures(spec.task, labels, shown, classes)
-    _log_run(spec, result, challenger, train, figures, tuning, gateways)
+    with _failing(run_id, gateways):
+        figures = evaluation_figures(spec.task, labels, shown, classes)
+        _log_run(spec, result, challenger, train, figures, tuning, gateways)
     gateways.staging.put_note(run, "evaluated", asdict(result))
     return result
 
@@ -108,12 +115,13 @@ def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     """Make the run's model a version, once; it carries what is needed to rebuild it (law 16)."""
     run = training_run(spec, as_of)
     evaluated = gateways.staging.get_note(run, "evaluated")
-    tags = _lineage(spec, as_of, run, evaluated["data_version"], gateways) | {
+    tags = _lineage(spec, as_of, evaluated["training"], evaluated["data_version"], gateways) | {
         "evenkeel.candidate": evaluated["candidate"],
         "evenkeel.met": evaluated["opponent"],
         f"evenkeel.holdout.{spec.promotion.metric}": f"{evaluated['metrics'][spec.promotion.metric]:.6f}",
     }
-    version = gateways.registry.register(spec.model, evaluated["run_id"], tags=tags, description=spec.description)
+    with _failing(evaluated["run_id"], gateways):
+        version = gateways.registry.register(spec.model, evaluated["run_id"], tags=tags, description=spec.description)
     gateways.registry.finish(evaluated["run_id"])
     result = Registered(version.number, version.run_id, gateways.registry.version_page(spec.model, version.number))
     gateways.staging.put_note(run, "registered", asdict(result))
@@ -142,16 +150,22 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
 
 
 def predict_version(
-    spec: ModelSpec, number: int, frame: pd.DataFrame, classes: Sequence[Any], gateways: Gateways
-) -> NDArray[np.float64]:
-    """A registered version's predictions for a frame; probabilities in the order of `classes` (multiclass)."""
+    spec: ModelSpec, number: int, frame: pd.DataFrame, gateways: Gateways
+) -> tuple[NDArray[np.float64], tuple[Any, ...]]:
+    """A registered version's predictions for a frame, and the classes its probabilities are in the order of."""
     estimator = gateways.registry.load(spec.model, number)
-    predicted = predict(estimator, frame, spec.task)
-    if spec.task != "multiclass":
-        return predicted
-    own = classes_of(estimator)
-    absent = np.zeros(len(frame))  # a class the version never saw has no probability
-    return np.column_stack([predicted[:, own.index(one)] if one in own else absent for one in classes])
+    return predict(estimator, frame, spec.task), classes_of(estimator)
+
+
+@contextlib.contextmanager
+def _failing(run_id: str, gateways: Gateways) -> Iterator[None]:
+    """An MLflow run is not left running by a step that failed; the next attempt takes it up again."""
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(EvenkeelError):  # MLflow itself may be what failed
+            gateways.registry.finish(run_id, failed=True)
+        raise
 
 
 def _best_candidate(spec: ModelSpec, run: str, gateways: Gateways) -> tuple[str, dict[str, float]]:
@@ -171,11 +185,16 @@ def _opponent(
 ) -> _Opponent:
     entry = gateways.ledger.champion(spec.model, as_of)
     number = None if entry is None else entry.version
-    if entry is not None and entry.training == training_id(spec, as_of):
+    if entry is not None and (entry.training or "").startswith(training_id(spec, as_of)):
         number = entry.previous_version  # repeated after its own promotion, a training meets whom it met then
-    if number is None:
-        return _Opponent("the baseline", None, baseline(spec.task, train[c.LABEL].to_numpy(), len(holdout), classes))
-    return _Opponent(f"champion {number}", number, predict_version(spec, number, holdout, classes, gateways))
+    name = "the baseline"
+    if number is not None:
+        try:
+            return _Opponent(f"champion {number}", number, *predict_version(spec, number, holdout, gateways))
+        except FeatureError as error:  # the spec dropped a feature: the champion cannot be asked about these rows
+            name = f"the baseline (champion {number} cannot be asked: {error})"
+    guessed = baseline(spec.task, train[c.LABEL].to_numpy(), len(holdout), classes)
+    return _Opponent(name, None, guessed, classes)
 
 
 def _learnt_from(
@@ -186,14 +205,16 @@ def _learnt_from(
     parts = [train.assign(**unseen), holdout.assign(**seen)]
     keep = [*spec.rows.key, spec.rows.event_time, *spec.features.names, c.LABEL, c.PREDICTION, PART, c.PARTITION]
     # The table is partitioned by training; the rows' own partition moves aside.
-    return pd.concat(parts, ignore_index=True)[keep].rename(columns={c.PARTITION: "_row_partition"})
+    return pd.concat(parts, ignore_index=True)[list(dict.fromkeys(keep))].rename(
+        columns={c.PARTITION: "_row_partition"}
+    )
 
 
-def _lineage(spec: ModelSpec, as_of: datetime, run: str, data_version: str, gateways: Gateways) -> dict[str, str]:
-    validation = gateways.staging.get_note(run, "validation")
+def _lineage(spec: ModelSpec, as_of: datetime, training: str, data_version: str, gateways: Gateways) -> dict[str, str]:
+    validation = gateways.staging.get_note(training_run(spec, as_of), "validation")
     start = back(as_of, spec.training.window, spec.timezone)
     return {
-        "evenkeel.training": training_id(spec, as_of),
+        "evenkeel.training": training,
         "evenkeel.as_of": as_of.isoformat(),
         "evenkeel.window": f"{start.isoformat()}/{as_of.isoformat()}",
         "evenkeel.seed": str(spec.training.seed),

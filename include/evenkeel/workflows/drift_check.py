@@ -95,19 +95,23 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
 
 
 def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Measured:
-    """Compare the window's inputs and scores with the champion's reference, by the spec's fixed methods."""
+    """Compare the window's inputs and scores with the champion's reference, by the spec's fixed methods.
+
+    A feature that the spec gained or lost since the champion was trained is in only one of them and is left out.
+    """
     run = check_run(spec, partition)
     reference = gateways.staging.get(run, "reference")
     current = _last(gateways.staging.get(run, "scored"), partition, spec.drift.window)
     if len(current) < spec.drift.min_rows:
         verdict = judge_drift({}, rows=len(current), min_rows=spec.drift.min_rows, share=spec.drift.share)
         return _note(run, "drift", Measured(str(verdict.outcome), verdict.reason, dict(verdict.numbers)), gateways)
+    there = [one for one in (*spec.features.names, c.PREDICTION) if one in reference and one in current]
     numeric = [*spec.features.numeric, *([] if spec.task == "multiclass" else [c.PREDICTION])]
     report = gateways.drift.compare(
-        _sample(reference[[*spec.features.names, c.PREDICTION]], spec),
-        _sample(current[[*spec.features.names, c.PREDICTION]], spec),
-        numeric=numeric,
-        categorical=list(spec.features.categorical),
+        _sample(reference[there], spec),
+        _sample(current[there], spec),
+        numeric=[one for one in numeric if one in there],
+        categorical=[one for one in spec.features.categorical if one in there],
         numeric_method=spec.drift.numeric_method,
         categorical_method=spec.drift.categorical_method,
         numeric_threshold=spec.drift.numeric_threshold,
@@ -208,7 +212,7 @@ def _metric(spec: ModelSpec, known: pd.DataFrame) -> float:
         return evaluate(spec.task, labels, known[c.PREDICTION].to_numpy(dtype=float))[spec.promotion.metric]
     classes = _classes(known.columns)
     predicted = known[[f"{c.PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=float)
-    return evaluate(spec.task, labels.astype(str), np.nan_to_num(predicted), classes)[spec.promotion.metric]
+    return evaluate(spec.task, labels, np.nan_to_num(predicted), classes)[spec.promotion.metric]
 
 
 def _classes(columns: Iterable[str]) -> list[str]:

@@ -54,7 +54,7 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
     Raises SourceError where the label source holds a key twice.
     """
     if frame.empty:
-        return frame.assign(**{c.LABEL: pd.Series(dtype="float64")})
+        return frame.assign(**{c.LABEL: pd.Series(dtype="object" if spec.task == "multiclass" else "float64")})
     key = list(spec.rows.key)
     start, end = frame[spec.rows.event_time].min(), frame[spec.rows.event_time].max() + pd.Timedelta(microseconds=1)
     known = sources.read(spec.label, start, end, as_of, spec.timezone)
@@ -66,8 +66,17 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
         raise SourceError(
             f"{sources.describe(spec.label)}: {int(twice.sum())} keys have more than one label, such as {example}"
         )
-    labels = known[[*key, spec.label.column]].rename(columns={spec.label.column: c.LABEL})
+    labels = known[[*key, spec.label.column]].rename(columns={spec.label.column: c.LABEL}).dropna(subset=[c.LABEL])
+    labels[c.LABEL] = _as_label(spec, labels[c.LABEL])
     return frame.drop(columns=c.LABEL, errors="ignore").merge(labels, on=key, how="left", validate="many_to_one")
+
+
+def _as_label(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels of one type everywhere: class names as text, everything else as numbers."""
+    if spec.task != "multiclass":
+        return values.astype("float64")
+    whole = values.astype("int64") if spec.label.columns[spec.label.column] == "int64" else values
+    return whole.astype(str)
 
 
 def load_function(spec: ModelSpec) -> FeatureFunction | None:

@@ -120,10 +120,13 @@ def champion_of(entries: list[Entry]) -> Entry | None:
 
 def previous_of(entries: list[Entry], champion: Entry) -> Entry | None:
     """The entry of the champion before: the latest earlier one of another version that was not rolled back since."""
-    barred = {one.previous_version for one in entries if one.kind is Kind.ROLLED_BACK}
-    crowned = [one for one in entries if one.kind in _CROWNING]
-    earlier = [one for one in crowned[: crowned.index(champion)] if one.version not in {champion.version, *barred}]
-    return earlier[-1] if earlier else None
+    barred: set[int | None] = {champion.version}
+    for one in reversed(entries[: entries.index(champion) + 1]):
+        if one.kind in _CROWNING and one.version not in barred:
+            return one
+        if one.kind is Kind.ROLLED_BACK:
+            barred.add(one.previous_version)
+    return None
 
 
 def _entry(row: Mapping[Any, Any]) -> Entry:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, LedgerConflictError
 from evenkeel.vocabulary.partition import back, partitions_between
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.challenge import predict_version
 from evenkeel.workflows.frame import add_labels, build_frame
 from evenkeel.workflows.ledger import Entry, Kind, champion_of, previous_of
-from evenkeel.workflows.train import training_id, training_run
+from evenkeel.workflows.train import training_run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,9 +56,8 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
         return Verdict(Outcome.REFUSE, f"version {version} is the champion already")
     holdout = _recent_labelled(spec, as_of, gateways)
     labels = holdout[c.LABEL].to_numpy()
-    classes = sorted(set(labels)) if spec.task == "multiclass" else []
     measured = {
-        number: evaluate(spec.task, labels, predict_version(spec, number, holdout, classes, gateways), classes)
+        number: evaluate(spec.task, labels, *predict_version(spec, number, holdout, gateways))
         for number in (version, champion.version)
     }
     metric = spec.promotion.metric
@@ -90,6 +89,9 @@ def promote_version(
     said = (
         f"forced: {reason} (the gate said: {verdict.reason})" if force else f"{verdict.reason}. {reason}".rstrip(". ")
     )
+    promise = known.tags.get(f"evenkeel.holdout.{spec.promotion.metric}")
+    # What the version promises is what it did on its own holdout, where the gate had nobody to compare it with.
+    numbers = dict(verdict.numbers) or ({} if promise is None else {"challenger": float(promise)})
     entry_id = f"promoted/{version}/{as_of.isoformat()}"
 
     def decide(entries: list[Entry]) -> Entry:
@@ -105,7 +107,7 @@ def promote_version(
             training=known.tags.get("evenkeel.training"),
             actor=gateways.actor,
             verdict=str(verdict.outcome),
-            numbers=verdict.numbers,
+            numbers=numbers,
         )
 
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
@@ -133,6 +135,7 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
             previous_version=champion.version,
             training=previous.training,
             actor=gateways.actor,
+            numbers=previous.numbers,
         )
 
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
@@ -141,12 +144,21 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
 def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: Gateways) -> Decided:
     run = training_run(spec, as_of)
     version = int(gateways.staging.get_note(run, "registered")["version"])
-    verdict = gateways.staging.get_note(run, "verdict")
-    entry_id = f"training/{training_id(spec, as_of)}"
+    verdict, met = gateways.staging.get_note(run, "verdict"), gateways.staging.get_note(run, "evaluated")
+    passed = verdict["outcome"] in {Outcome.PASS, Outcome.WARN}
+    if kind is Kind.PROMOTED and not passed:
+        raise GateRefusedError(f"{spec.model}: version {version} is not promoted, the gate said: {verdict['reason']}")
+
+    entry_id = f"training/{met['training']}"
 
     def decide(entries: list[Entry]) -> Entry:
         champion = _effective(entries, as_of)
-        passed = verdict["outcome"] in {Outcome.PASS, Outcome.WARN}
+        present = None if champion is None else champion.version
+        if kind is Kind.PROMOTED and met["opponent_version"] is not None and present != met["opponent_version"]:
+            raise LedgerConflictError(
+                f"{spec.model}: version {version} was judged against {met['opponent']}, the champion is {present} by now; "
+                "clear the training from `evaluate` on"
+            )
         rejected = "; not approved" if kind is Kind.KEPT and passed else ""
         return Entry(
             id=entry_id,
@@ -156,7 +168,7 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
             reason=verdict["reason"] + rejected,
             version=version,
             previous_version=None if champion is None else champion.version,
-            training=training_id(spec, as_of),
+            training=met["training"],
             actor=gateways.actor,
             verdict=verdict["outcome"],
             numbers=verdict["numbers"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evenkeel.decisions.retraining import Check, decide_retraining
+from evenkeel.vocabulary.errors import EvenkeelError
 from evenkeel.vocabulary.tables import CHECKS
 from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
 from evenkeel.workflows.ledger import Entry, Kind
@@ -43,7 +44,7 @@ def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdi
             checks,
             as_of=as_of,
             champion=number,
-            retrains=[one.effective_at for one in entries if one.kind is Kind.RETRAIN],
+            retrains=[one.effective_at for one in entries if one.kind is Kind.RETRAIN and _decided(one, entries)],
             needed=spec.retraining.needed,
             of=spec.retraining.of,
             cooldown=spec.retraining.cooldown,
@@ -66,12 +67,20 @@ def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdi
 
 
 def report_answer(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Answer:
-    """What became of the retraining of that as-of: promoted, kept, or without a decision (its training failed)."""
+    """What became of the retraining of that as-of. Raises EvenkeelError where its training ended without a decision."""
     training = training_id(spec, as_of)
     for entry in gateways.ledger.entries(spec.model):
-        if entry.id == f"training/{training}":
+        if entry.id.startswith(f"training/{training}"):
             return Answer(training, str(entry.kind), entry.version, entry.reason)
-    return Answer(training, "undecided", None, "the training ended without a decision; look at its run")
+    raise EvenkeelError(
+        f"{spec.model}: the training {training} that a signal launched ended without a decision; look at its run. Its signal "
+        "counts as unanswered, so the next one may launch another"
+    )
+
+
+def _decided(retrain: Entry, entries: list[Entry]) -> bool:
+    """Whether a retraining led to a decision; one whose training failed has answered nothing."""
+    return any(one.id.startswith(f"training/{retrain.training}") for one in entries)
 
 
 def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:

@@ -154,6 +154,12 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
         raise GateRefusedError(
             f"{what}: {len(scored)} scores for {expected['rows']} rows; clear the score task and run again"
         )
+    champion, by = gateways.staging.get_note(run, "extracted")["champion"], sorted(set(scored[c.MODEL_VERSION]))
+    if by not in ([champion], []):
+        raise GateRefusedError(
+            f"{what}: shards were scored by versions {by}, the run's champion is {champion}: two runs of the partition met; "
+            "clear one of them"
+        )
     validation = gateways.expectations.validate(scored, spec.data_gate.scores, run_name=what, key=spec.rows.key)
     page = gateways.pages.put(scores_docs_name(spec, partition), validation.html)
     refuse_critical(validation, what)

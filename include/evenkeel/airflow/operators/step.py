@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperator
 from airflow.sdk import conf as airflow_conf
@@ -57,10 +58,14 @@ def open_gateways(context: Context) -> Gateways:
 
 
 def page_url(page: str | None) -> str | None:
-    """Where a kept page opens: behind Airflow's own login."""
+    """Where a kept page opens: behind Airflow's own login.
+
+    Without host and port: Airflow keeps a link as the task wrote it, and may be reached elsewhere by the time it is read.
+    """
     if page is None:
         return None
-    return f"{airflow_conf.get('api', 'base_url', fallback='').rstrip('/')}/evenkeel/pages/{page}"
+    base = urlsplit(airflow_conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return f"{base}/evenkeel/pages/{page}"
 
 
 def _connection_url(connection: str) -> str:

@@ -1,0 +1,163 @@
+"""Edges of the pipelines: repaired data, changed specs, several classes, steps out of turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from evenkeel.vocabulary.errors import GateRefusedError, LedgerConflictError, SourceError
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.workflows import challenge, score
+from evenkeel.workflows.ledger import Kind
+from evenkeel.workflows.pipelines import run_drift_check, run_scoring, run_training
+from evenkeel.workflows.promote import judge_version, promote_challenger, promote_version, roll_back
+from tests.workflows.conftest import PROJECT, House
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AS_OF = "2013-02-01"
+DAY = "2013-02-05"
+
+
+def test_a_training_on_repaired_data_is_another_training(trained: House) -> None:
+    """Where the data of the past changed, the old version keeps what it learnt from and a new one is made beside it."""
+    (before,) = trained.gateways.ledger.entries("flight_delay")
+    trained.change("outcomes", "2013-01-28", lambda rows: rows.iloc[50:])
+    run_training(trained.spec, trained.at(AS_OF), trained.gateways)
+    first, second = trained.gateways.ledger.entries("flight_delay")
+    assert first == before
+    assert second.training != before.training
+    assert second.version == 2
+    sets = trained.gateways.lake.partitions("flight_delay", "training_sets")
+    assert sets == sorted([str(before.training), str(second.training)])
+
+
+def test_a_feature_may_leave_and_another_come(trained: House) -> None:
+    """A champion that needs a feature the spec dropped cannot be asked; the challenger meets the baseline, and the drift check
+    of the old champion looks at what both have.
+    """
+    run_scoring(trained.spec, trained.spec.partition(DAY), trained.gateways)
+    numeric = tuple(name for name in trained.spec.features.numeric if name != "visibility")
+    spec = trained.spec.model_copy(update={"features": trained.spec.features.model_copy(update={"numeric": numeric})})
+    recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
+    assert recorded.drift != "insufficient_data"
+    decided = run_training(spec, trained.at("2013-02-02"), trained.gateways)
+    assert decided.champion == 2
+    assert "champion 1 cannot be asked" in decided.reason
+
+
+def test_a_file_that_lacks_a_column_is_told(trained: House) -> None:
+    """A day's file without a column is an error with its name, not a column of nulls (law 14)."""
+    trained.change("schedule", DAY, lambda rows: rows.drop(columns="dest"))
+    with pytest.raises(SourceError, match=f"date={DAY}.*column dest is missing"):
+        run_scoring(trained.spec, trained.spec.partition(DAY), trained.gateways)
+
+
+def test_two_runs_of_a_partition_never_publish_a_mixture(trained: House) -> None:
+    """A shard that another champion scored meanwhile is refused at the score gate (law 8)."""
+    partition = trained.spec.partition(DAY)
+    run_scoring(trained.spec, partition, trained.gateways)
+    run = score.scoring_run(trained.spec, partition)
+    shard = trained.gateways.staging.get(run, "scored_0")
+    trained.gateways.staging.put(run, "scored_0", shard.assign(_model_version=np.arange(len(shard)) % 2 + 1))
+    with pytest.raises(GateRefusedError, match=r"scored by versions \[1, 2\], the run's champion is 1"):
+        score.validate_scores(trained.spec, partition, trained.gateways)
+
+
+def refused(house: House) -> ModelSpec:
+    """A challenger of a day later that a margin nobody reaches keeps out."""
+    promotion = house.spec.promotion.model_copy(update={"margin": 0.4})
+    spec = house.spec.model_copy(update={"promotion": promotion})
+    assert run_training(spec, house.at("2013-02-02"), house.gateways).kind == "kept"
+    return spec
+
+
+def test_a_refused_challenger_is_not_promoted_by_running_one_task(trained: House) -> None:
+    """Running the promote step alone after a refusal is refused."""
+    with pytest.raises(GateRefusedError, match="the gate said"):
+        promote_challenger(refused(trained), trained.at("2013-02-02"), trained.gateways)
+
+
+def test_a_challenger_that_met_another_champion_is_not_promoted(trained: House) -> None:
+    """When the champion changed between the gate and the promotion, the verdict is about somebody else."""
+    refused(trained)
+    instant = trained.at("2013-02-03")
+    promotion = trained.spec.promotion.model_copy(update={"margin": 0.0, "metric": "log_loss"})
+    spec = trained.spec.model_copy(update={"promotion": promotion})
+    decided = run_training(spec, instant, trained.gateways)
+    entries = trained.gateways.ledger.entries("flight_delay")
+    if decided.kind == "kept":
+        pytest.skip("this challenger did not beat the champion, so there is no promotion to race with")
+    assert entries[-1].previous_version == 1
+    later = trained.at("2013-02-04")
+    challenge_of = trained.spec.model_copy(update={"promotion": promotion.model_copy(update={"margin": -1.0})})
+    verdict = judge_version(challenge_of, later, 2, trained.gateways)
+    promote_version(challenge_of, later, 2, verdict, trained.gateways, force=True, reason="a race")
+    with pytest.raises(LedgerConflictError, match="clear the training from `evaluate` on"):
+        _promote_late(spec, trained)
+
+
+def _promote_late(spec: ModelSpec, house: House) -> None:
+    """A training as of a later day whose gate passed against the champion of before."""
+    instant = house.at("2013-02-05")
+    run = challenge.training_run(spec, instant)
+    for name in ("registered", "verdict", "evaluated"):
+        note = house.gateways.staging.get_note(challenge.training_run(spec, house.at("2013-02-03")), name)
+        house.gateways.staging.put_note(run, name, note | ({"training": "another"} if name == "evaluated" else {}))
+    promote_challenger(spec, instant, house.gateways)
+
+
+def test_a_rolled_back_champion_keeps_its_promise(trained: House) -> None:
+    """After a rollback the check goes on to compare with what the returned champion promised."""
+    spec = refused(trained)
+    verdict = judge_version(spec, trained.at("2013-02-03"), 2, trained.gateways)
+    promote_version(spec, trained.at("2013-02-03"), 2, verdict, trained.gateways, force=True, reason="rehearsal")
+    roll_back(spec, trained.at("2013-02-04"), trained.gateways, reason="rehearsal")
+    run_scoring(spec, spec.partition(DAY), trained.gateways)
+    recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
+    assert recorded.champion == 1
+    assert recorded.decay != "insufficient_data"
+
+
+def multiclass(house: House) -> ModelSpec:
+    """On time, late or cancelled: a label of three classes, from the same flights."""
+    for file in (house.root / "data" / "flights" / "outcomes").rglob("*.parquet"):
+        rows = pd.read_parquet(file, partitioning=None)
+        late = np.where(rows["arrived_late"] == 1, "late", "on time")
+        rows.assign(outcome=np.where(rows["cancelled"], "cancelled", late)).to_parquet(file, index=False)
+    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    content |= {
+        "task": "multiclass",
+        "features": {"numeric": ["hour", "distance"], "categorical": ["carrier", "origin", "dest"]},
+    }
+    del content["inputs"]
+    content["label"] |= {"column": "outcome", "columns": content["label"]["columns"] | {"outcome": "string"}}
+    content["training"] |= {"window": "20d", "holdout": "5d", "candidates": content["training"]["candidates"][1:]}
+    content["promotion"] |= {"metric": "log_loss", "margin": 0.0}
+    content["drift"] |= {"window": "3d", "min_rows": 500}
+    content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
+    content["data_gate"]["scores"] = "class_scores"
+    return ModelSpec.model_validate(content)
+
+
+def test_several_classes_go_through_everything(house: House, tmp_path: Path) -> None:
+    """A multiclass model is trained, scored with a probability per class, and checked on the metric it promised."""
+    spec = multiclass(house)
+    decided = run_training(spec, house.at(AS_OF), house.gateways)
+    assert decided.kind == "promoted", decided.reason
+    run_scoring(spec, spec.partition(DAY), house.gateways)
+    scores = house.scores(DAY)
+    names = [f"_probability_{name}" for name in ("cancelled", "late", "on time")]
+    assert np.allclose(scores[names].sum(axis=1), 1.0)
+    assert set(scores["_prediction"]) <= {"cancelled", "late", "on time"}
+    recorded = run_drift_check(spec, spec.partition(DAY), house.gateways)
+    assert recorded.decay in {"none", "watch", "drift"}
+    checks = house.gateways.lake.read(spec.model, "drift_checks")
+    assert checks is not None
+    assert "log_loss" in checks["decay_reason"].iloc[0]
+    assert [one.kind for one in house.gateways.ledger.entries(spec.model)] == [Kind.PROMOTED]
