@@ -116,7 +116,7 @@ def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
         categorical_method=spec.drift.categorical_method,
         numeric_threshold=spec.drift.numeric_threshold,
         categorical_threshold=spec.drift.categorical_threshold,
-        title=f"{spec.model}: {_days(spec.drift.window)} days to {partition} against what champion learnt from",
+        title=f"{spec.model}: {_days(spec.drift.window)} days to {partition} against what the champion learnt from",
     )
     moved = {one.column: one.drifted for one in report.columns}
     verdict = judge_drift(moved, rows=len(current), min_rows=spec.drift.min_rows, share=spec.drift.share)
