@@ -1,21 +1,15 @@
-"""The whole loop in a real Airflow, through its REST API: from a first training to a promotion that decay launched by itself.
-
-The data is a slice of the real flights in which, from one day on, late is called on time and the other way round: the champion
-decays at once, and a model trained since then is better beyond doubt.
-"""
+"""The whole loop in a real Airflow, through its REST API: from a first training to a promotion that decay launched by itself."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pandas as pd
 import pytest
-import yaml
+from tests.e2e.scratch_project import FIRST_TRAINING, MODEL, make_project
 
 from evenkeel.local.journey import Journey
 from evenkeel.local.rest import AirflowClient, RequestRefusedError
@@ -23,42 +17,17 @@ from evenkeel.local.stack import LocalStack, running
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Kind
-from nyc_flights.landing import land
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
-
-PROJECT = Path(__file__).parents[2]
-MODEL = "flight_delay"
-FLIPPED_FROM = date(2013, 2, 4)
-FIRST_TRAINING = date(2013, 2, 1)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with one model, whose windows are short, and six weeks of flights, flipped from a day on."""
-    root = tmp_path_factory.mktemp("project")
-    for folder in ("dags", "plugins", "config/expectations"):
-        shutil.copytree(PROJECT / folder, root / folder)
-    spec = yaml.safe_load((PROJECT / "config" / "models" / f"{MODEL}.yaml").read_text())
-    # Without a feature function: what flips is the plain relation of schedule and outcome.
-    spec["features"] = {"numeric": ["hour", "distance"], "categorical": ["carrier", "origin", "dest"]}
-    del spec["inputs"]
-    spec["training"] |= {"window": "10d", "holdout": "3d"}
-    spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
-    spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
-    spec["retraining"] = {"needed": 2, "of": 3, "cooldown": "14d"}
-    (root / "config" / "models").mkdir()
-    (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
-    land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
-    for folder in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
-        if folder.name >= f"date={FLIPPED_FROM}":
-            for file in folder.glob("*.parquet"):
-                rows = pd.read_parquet(file, partitioning=None)
-                rows.assign(arrived_late=1 - rows["arrived_late"]).to_parquet(file, index=False)
-    return root
+    return make_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, Param, Ret
 
 from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import read_settings
-from evenkeel.vocabulary.spec_file import load_specs
+from evenkeel.vocabulary.spec_file import find_spec, load_specs
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
@@ -28,9 +28,11 @@ _INSTANT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d
 
 def model_specs(pipeline: str) -> list[ModelSpec]:
     """The sound specs of the project; inside a task, only that of the task's own DAG."""
-    specs, _ = load_specs(read_settings().models)  # mistakes are shown by dags/model_specs.py
-    wanted = get_parsing_context().dag_id
-    return [spec for spec in specs if wanted in {None, dag_id(spec, pipeline)}]
+    models, wanted = read_settings().models, get_parsing_context().dag_id
+    if wanted is not None:
+        return [find_spec(models, wanted.removesuffix(f"_{pipeline}"))] if wanted.endswith(f"_{pipeline}") else []
+    specs, _ = load_specs(models)  # mistakes are shown by dags/model_specs.py
+    return specs
 
 
 def dag_id(spec: ModelSpec, pipeline: str) -> str:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-class _StrictLoader(yaml.SafeLoader):
+_Loader: type[yaml.SafeLoader] = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # every task reads a spec; C is ten times faster
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
     """YAML in which a key said twice is a mistake, not the last one winning."""
 
 
@@ -31,7 +36,8 @@ def _mapping_without_twins(loader: _StrictLoader, node: yaml.MappingNode) -> dic
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    content: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return content
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_twins)

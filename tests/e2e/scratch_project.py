@@ -1,0 +1,45 @@
+"""A project in a folder of its own, for the tests that start a whole stack on it.
+
+The data is a slice of the real flights in which, from one day on, late is called on time and the other way round: the champion
+decays at once, and a model trained since then is better beyond doubt.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from nyc_flights.landing import land
+
+MODEL = "flight_delay"
+FIRST_TRAINING = date(2013, 2, 1)
+FLIPPED_FROM = date(2013, 2, 4)
+
+_PROJECT = Path(__file__).parents[2]
+
+
+def make_project(root: Path) -> Path:
+    """Fill `root` with a project of one model, whose windows are short, and seven weeks of flights, flipped from a day on."""
+    for folder in ("dags", "plugins", "config/expectations"):
+        shutil.copytree(_PROJECT / folder, root / folder)
+    spec = yaml.safe_load((_PROJECT / "config" / "models" / f"{MODEL}.yaml").read_text())
+    # Without a feature function: what flips is the plain relation of schedule and outcome.
+    spec["features"] = {"numeric": ["hour", "distance"], "categorical": ["carrier", "origin", "dest"]}
+    del spec["inputs"]
+    spec["training"] |= {"window": "10d", "holdout": "3d"}
+    spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
+    spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
+    spec["retraining"] = {"needed": 2, "of": 3, "cooldown": "14d"}
+    (root / "config" / "models").mkdir()
+    (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
+    land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
+    for folder in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
+        if folder.name >= f"date={FLIPPED_FROM}":
+            for file in folder.glob("*.parquet"):
+                rows = pd.read_parquet(file, partitioning=None)
+                rows.assign(arrived_late=1 - rows["arrived_late"]).to_parquet(file, index=False)
+    return root
