@@ -8,21 +8,23 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import as_of_param, dag_arguments, model_specs
+from evenkeel.airflow.declare import dag_arguments, model_specs, required_as_of_param
 from evenkeel.airflow.operators import promote
 
 PARAMS = {
     "version": Param("previous", type="string", pattern=r"^(previous|[1-9]\d*)$",
                      description="Version to promote, or `previous` to roll back to the champion before."),
-    "reason": Param("", type="string", maxLength=500, description="Why, for the ledger. Needed where `force` is set."),
+    "reason": Param(None, type=["null", "string"], maxLength=500,
+                    description="Why, for the ledger. Needed where `force` is set."),
     "force": Param(False, type="boolean", description="Promote whatever the gate says."),
 }  # fmt: skip
 
 for spec in model_specs("promote"):
     with DAG(
-        **dag_arguments(spec, "promote", __doc__, active_runs=1),
+        # Without dates: the UI fills in a logical date of now, and beyond an end date a run would do nothing and turn green.
+        **dag_arguments(spec, "promote", __doc__, active_runs=1) | {"start_date": None, "end_date": None},
         schedule=None,
-        params=as_of_param() | PARAMS,
+        params=required_as_of_param() | PARAMS,
     ):
         judge = promote.JudgeVersionOperator(task_id="judge", model=spec.model)
         judge >> promote.PromoteVersionOperator(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from selenium import webdriver
@@ -18,9 +18,11 @@ from evenkeel.local.journey import Journey
 from evenkeel.local.stack import LocalStack, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selenium.webdriver.remote.webelement import WebElement
+
+T = TypeVar("T")
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = (
@@ -61,11 +63,14 @@ class Screen:
 
     def click(self, css: str, text: str = "", *, nth: int = 0) -> None:
         """Click on the n-th such element, as soon as nothing covers it."""
-        self._waited(
-            lambda _: self.see(css, text, nth=nth).click() or True, f"{css} ({text!r}) cannot be clicked", 20.0
-        )
 
-    def _waited(self, condition, complaint: str, within: float):
+        def clicked(_: object) -> bool:
+            self.see(css, text, nth=nth).click()
+            return True
+
+        self._waited(clicked, f"{css} that says {text!r} (number {nth}) cannot be clicked", 20.0)
+
+    def _waited(self, condition: Callable[[object], T], complaint: str, within: float) -> T:
         passing = [StaleElementReferenceException, ElementClickInterceptedException]
         wait = WebDriverWait(self.driver, within, poll_frequency=0.2, ignored_exceptions=passing)
         return wait.until(condition, f"{complaint} at {self.driver.current_url}")
@@ -95,7 +100,7 @@ def screen(stack: LocalStack) -> Iterator[Screen]:
         one.open("/")
         one.see("input[name=username]").send_keys(ADMIN)
         one.see("input[name=password]").send_keys(stack.credentials.admin_password, Keys.ENTER)
-        one.see("nav a, a", "Dags")
+        one.see("a", "Dags")
         yield one
     finally:
         driver.quit()

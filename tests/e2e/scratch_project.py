@@ -37,9 +37,9 @@ def make_project(root: Path) -> Path:
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
     land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
-    for folder in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
-        if folder.name >= f"date={FLIPPED_FROM}":
-            for file in folder.glob("*.parquet"):
+    for day in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
+        if day.name >= f"date={FLIPPED_FROM}":
+            for file in day.glob("*.parquet"):
                 rows = pd.read_parquet(file, partitioning=None)
                 rows.assign(arrived_late=1 - rows["arrived_late"]).to_parquet(file, index=False)
     return root

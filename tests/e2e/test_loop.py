@@ -128,8 +128,9 @@ def test_the_next_day_is_scored_by_the_new_champion_and_the_past_is_not(
         ("train", {"as_of": "soon"}, "as_of"),
         ("train", {"as_of": 20130301}, "as_of"),
         ("score", {"partition": "2013-2-1"}, "partition"),
-        ("promote", {"version": 0}, "version"),
-        ("promote", {"force": "yes"}, "force"),
+        ("promote", {"as_of": "2013-02-18", "version": 0}, "version"),
+        ("promote", {"as_of": "2013-02-18", "force": "yes"}, "force"),
+        ("promote", {"version": "previous"}, "as_of"),
     ],
 )
 def test_a_bad_conf_is_refused_by_name(
@@ -205,3 +206,20 @@ def test_no_task_hands_on_more_than_a_little(journey: Journey, client: AirflowCl
         for one in entries:
             value = client.xcom(dag_id, run_id, one["task_id"], key=one["key"], map_index=one["map_index"])
             assert len(json.dumps(value)) < 10_000, one
+
+
+def test_a_check_by_conf_wakes_retrain_too(journey: Journey, client: AirflowClient) -> None:
+    """A check whose partition stands in its conf sends its signal under that partition, so the answer is not lost."""
+    before = len(list(client.runs(journey.dag("retrain"))))
+    run = client.trigger(journey.dag("drift_check"), {"partition": "2013-02-14"})
+    assert client.wait_for_run(journey.dag("drift_check"), run["dag_run_id"])["state"] == "success"
+    journey.wait_for_answers()
+    keys = [one["partition_key"] for one in client.runs(journey.dag("retrain"))]
+    assert len(keys) == before + 1
+    assert keys.count("2013-02-14") == 2
+
+
+def test_two_partitions_in_one_run_are_refused(journey: Journey, client: AirflowClient) -> None:
+    """A run about one day whose conf names another fails at once: nothing is scored under a wrong label."""
+    run = client.trigger(journey.dag("score"), {"partition": "2013-02-11"}, partition_key="2013-02-12")
+    assert client.wait_for_run(journey.dag("score"), run["dag_run_id"])["state"] == "failed"

@@ -30,9 +30,14 @@ def partition_of_run(
 ) -> Partition:
     """The partition a run is about: parameter `partition`, the run's partition key, or the day of its logical date.
 
-    Raises AsOfMissingError, saying what to pass, where the run has none of them.
+    Raises AsOfMissingError, saying what to pass, where the run has none of them, or two that differ.
     """
-    key = context["params"].get("partition") or context.get("partition_key")
+    given, own = context["params"].get("partition"), context.get("partition_key")
+    if given and own and given != own:
+        raise AsOfMissingError(
+            f"run {context['run_id']} is about partition {own}, its conf says {given}: leave `partition` out of the conf"
+        )
+    key = given or own
     if key:
         return spec.partition(str(key))
     logical_date = context["dag_run"].logical_date

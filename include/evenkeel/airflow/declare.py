@@ -94,6 +94,12 @@ def as_of_param() -> dict[str, Param]:
     return {"as_of": Param(None, type=["null", "string"], pattern=_INSTANT, description=description)}
 
 
+def required_as_of_param() -> dict[str, Param]:
+    """Parameter `as_of` where there is no partition to fall back on: a decision says from when on it holds."""
+    description = "Instant from which it holds, ISO 8601 (a date is read in the model's time zone)."
+    return {"as_of": Param(type="string", pattern=_INSTANT, description=description)}
+
+
 def partition_param() -> dict[str, Param]:
     """Parameter `partition`: the day a run is about, where it was not made for one."""
     description = "Day to work on, YYYY-MM-DD. Default: the run's own partition."

@@ -37,6 +37,10 @@ def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table
         raise TransientError(
             f"database {shown} does not answer or lacks what the query names: {_cause(error)}"
         ) from error
+    except ImportError as error:
+        raise SourceError(
+            f"database {shown} needs a driver that is not installed: {error}; install it beside evenkeel"
+        ) from error
     except sa.exc.SQLAlchemyError as error:
         raise SourceError(f"database {shown} refuses the query: {_cause(error)}") from error
     return pa.concat_tables(chunks, promote_options="permissive") if chunks else pa.table({name: [] for name in names})

@@ -230,7 +230,9 @@ class Registry:
 
     @_asks("end run")
     def finish(self, run_id: str, *, failed: bool = False) -> None:
-        """Mark the run as finished, or failed."""
+        """Mark the run as finished, or failed. One that finished before keeps its end: repeating a training changes nothing."""
+        if self._client.get_run(run_id).info.status == "FINISHED":
+            return
         self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     @_asks("register a version of")

@@ -84,7 +84,7 @@ class Journey:
     def check(self, first: date, last: date) -> None:
         """Check the days first..last for drift and decay, and wait until every signal is answered."""
         self._backfill(self.dag("drift_check"), first, last)
-        self._wait_for_answers()
+        self.wait_for_answers()
 
     def promotions(self) -> list[Promotion]:
         """The promotions that signals have launched so far, oldest first."""
@@ -132,7 +132,8 @@ class Journey:
                     raise
                 time.sleep(1)
 
-    def _wait_for_answers(self) -> None:
+    def wait_for_answers(self) -> None:
+        """Wait until every signal that was sent has been answered. Raises ServiceError where an answer failed."""
         dag_id = self.dag("retrain")
         deadline = time.monotonic() + _RUN_TIMEOUT
         told = ""

@@ -89,5 +89,7 @@ class SignalOperator(StepOperator):
         partition = partition_of_run(spec, context)
         asset = assets.drift(spec.model)
         if asset in self.outlets:
-            context["outlet_events"][asset].extra = {"partition": partition.key}
+            event = context["outlet_events"][asset]
+            event.extra = {"partition": partition.key}
+            event.add_partitions(partition.key)  # a run by conf has no key of its own, and `retrain` wakes by keys only
         return {"partition": partition.key}

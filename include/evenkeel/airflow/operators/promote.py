@@ -47,9 +47,9 @@ class PromoteVersionOperator(StepOperator):
 
         params, as_of = context["params"], as_of_of_run(spec, context)
         if params["version"] == PREVIOUS:
-            return roll_back(spec, as_of, gateways, reason=params["reason"])
+            return roll_back(spec, as_of, gateways, reason=params["reason"] or "")
         said = context["ti"].xcom_pull(task_ids=self.judged)
         verdict = Verdict(Outcome(said["outcome"]), said["reason"], said["numbers"])
         return promote_version(
-            spec, as_of, int(params["version"]), verdict, gateways, force=params["force"], reason=params["reason"]
+            spec, as_of, int(params["version"]), verdict, gateways, force=params["force"], reason=params["reason"] or ""
         )

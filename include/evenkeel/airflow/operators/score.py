@@ -88,5 +88,7 @@ class PublishScoresOperator(StepOperator):
         published = publish_scores(spec, partition_of_run(spec, context), gateways)
         asset = assets.scores(spec.model)
         if asset in self.outlets:
-            context["outlet_events"][asset].extra = {"partition": published.partition, "rows": published.rows}
+            event = context["outlet_events"][asset]
+            event.extra = {"partition": published.partition, "rows": published.rows}
+            event.add_partitions(published.partition)
         return published
