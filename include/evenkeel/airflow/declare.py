@@ -61,7 +61,7 @@ def dag_arguments(
         "dag_id": dag_id(spec, pipeline),
         "dag_display_name": f"{spec.model}: {pipeline.replace('_', ' ')}",
         "description": f"{(doc or '').strip().splitlines()[0]} ({spec.model})",
-        "doc_md": f"{doc}\n\n---\n\n**{spec.model}** ({spec.task}): {spec.description}",
+        "doc_md": f"{doc}\n\n---\n\n**{spec.model}** ({spec.task}): {spec.description} Days and schedules: {spec.timezone}.",
         "tags": ["evenkeel", spec.model, pipeline, *spec.tags],
         "start_date": first,
         "end_date": None if end is None else end - timedelta(seconds=1),
