@@ -79,7 +79,7 @@ def test_shards_give_what_one_piece_gives(trained: House) -> None:
     [
         (lambda rows: rows.iloc[:0], "the partition is empty"),
         (lambda rows: rows.head(20), "expect_table_row_count_to_be_between"),
-        (lambda rows: pd.concat([rows, rows.head(1)]), "expect_column_values_to_be_unique on flight_id"),
+        (lambda rows: pd.concat([rows, rows.head(1)]), "expect_compound_columns_to_be_unique on flight_id"),
         (lambda rows: rows.assign(carrier=None), "expect_column_values_to_not_be_null on carrier"),
         (lambda rows: rows.assign(origin="LHR"), "expect_column_values_to_be_in_set on origin"),
     ],

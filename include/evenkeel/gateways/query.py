@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 _FETCH = 50_000
+_BESIDE = timedelta(days=1)
 
 
-def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table:
+def read_query(url: str, query: str, start: datetime, end: datetime, timezone: str) -> pa.Table:
     """The rows of `query` with `:start` and `:end` bound to the window, in chunks of bounded size.
+
+    Where the table's times are local, or texts, the window is a day wider at both ends: it is cut once they are instants.
 
     Raises TransientError where the database does not answer, SourceError where it refuses the query.
     """
@@ -30,7 +34,7 @@ def read_query(url: str, query: str, start: datetime, end: datetime) -> pa.Table
     try:
         engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
         with engine.connect().execution_options(stream_results=True, yield_per=_FETCH) as connection:
-            result = connection.execute(sa.text(query).bindparams(**_bounds(address, start, end)))
+            result = connection.execute(sa.text(query).bindparams(**_bounds(address, start, end, timezone)))
             names = list(result.keys())
             chunks = [_arrow(names, rows) for rows in result.partitions(_FETCH)]
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
@@ -59,13 +63,17 @@ def _address(url: str) -> URL:
         ) from error
 
 
-def _bounds(address: URL, start: datetime, end: datetime) -> dict[str, object]:
-    """The window as the database compares it: SQLite has no instants, only text, in UTC and without a fraction."""
-    if address.get_backend_name() != "sqlite":
+def _bounds(address: URL, start: datetime, end: datetime, timezone: str) -> dict[str, object]:
+    """The window as the database compares it: instants; or local times, which a session in another zone takes for instants;
+    or, in SQLite, text, where `T` sorts after a space and an offset is not looked at.
+    """
+    text = address.get_backend_name() == "sqlite"
+    if timezone == "UTC" and not text:
         return {"start": start, "end": end}
-    # A second that has begun is kept whole; the exact cut follows when the rows are typed.
-    end += timedelta(seconds=1 if end.microsecond else 0)
-    return {name: f"{bound.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for name, bound in (("start", start), ("end", end))}
+    zone = ZoneInfo(timezone)
+    first, last = (bound.astimezone(zone).replace(tzinfo=None) for bound in (start, end))
+    local = {"start": first - _BESIDE, "end": last + _BESIDE}
+    return {name: f"{bound:%Y-%m-%d %H:%M:%S}" if text else bound for name, bound in local.items()}
 
 
 def _arrow(names: list[str], rows: Sequence[Sequence[Any]]) -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 from string import Template
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
+from evenkeel.gateways.local_time import INSTANT, LOCAL, local_window, split_times, to_instants
 from evenkeel.gateways.query import read_query
 from evenkeel.vocabulary.errors import SourceError
 from evenkeel.vocabulary.spec import DeltaSource, FileSource, SqlSource
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ColumnType, Table
 
 _ARROW: dict[ColumnType, pa.DataType] = {
@@ -34,15 +36,17 @@ _ARROW: dict[ColumnType, pa.DataType] = {
     "int64": pa.int64(),
     "float64": pa.float64(),
     "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
+    "timestamp": INSTANT,
 }
 
 
 class DeltaScan(Protocol):
     """Reads some columns of a Delta table, cut by a condition."""
 
-    def __call__(self, uri: str, columns: list[str], condition: pads.Expression, /) -> pa.Table:
-        """The rows. Raises SourceError where there is no such table or column."""
+    def __call__(self, uri: str, columns: list[str], condition: Callable[[pa.Schema], pads.Expression], /) -> pa.Table:
+        """The rows for which the condition, made for the table's schema, holds. Raises SourceError where there is no such
+        table or column.
+        """
 
 
 class ConnectionResolver(Protocol):
@@ -78,20 +82,40 @@ class Sources:
         self._resolve = resolve
 
     def read(self, table: Table, start: datetime, end: datetime, as_of: datetime, timezone: str) -> pd.DataFrame:
-        """The rows with an event time in [start, end) that were known at `as_of`, with exactly the spec's columns.
+        """The rows with an event time in [start, end) that were known and had landed at `as_of`, with exactly the spec's columns.
 
-        Raises SourceError for a source that is missing, damaged, lacks a column or holds a value of another type, and
-        TransientError for a database that does not answer.
+        Timestamps without an offset are read in the table's time zone; of a local time that comes twice, an event is the
+        earlier, and nothing is known or has landed before the later. `timezone` is that of the folders' days.
+
+        Raises SourceError for a source that is missing, damaged, lacks a column or holds a value of another type or a local
+        time that does not exist, and TransientError for a database that does not answer.
         """
         source = table.source
         if isinstance(source, SqlSource):
             # A connection's URL is taken as it is: a password may hold a dollar sign.
             url = self._resolve(str(source.connection)) if source.url is None else self._expand(source.url, table)
-            found = read_query(url, source.query, start, end)
+            found = read_query(url, source.query, start, end, table.timezone)
+            found = _cut(found, table, start, end, what=self.describe(table))
         else:
             found = self._scan(source, table, start, end, timezone)
-        typed = _typed(found, table.columns, name=self.describe(table))
+        typed = _typed(found, table, name=self.describe(table))
         frame: pd.DataFrame = _known(typed, table, start, end, as_of).to_pandas()
+        return frame
+
+    def strays(self, table: Table, partition: Partition, as_of: datetime) -> pd.DataFrame:
+        """Rows in a partition's folder that no partition would ever read: without an event time, or with one far from that day.
+
+        Empty for a source without such folders, where a row lies nowhere but at its event time. Raises as `read` does.
+        """
+        source, found = table.source, _schema(table.columns).empty_table()
+        if isinstance(source, FileSource) and source.partition_column is not None:
+            uri, folder = self._expand(source.uri, table), f"{source.partition_column}={partition.key}"
+            found = _guard(uri, lambda: _read_folder(f"{uri.rstrip('/')}/{folder}", source, table))
+        typed = _typed(found, table, name=self.describe(table))
+        # A window reads the folders from the day before it to the day after its end.
+        frame: pd.DataFrame = _unread(
+            typed, table, partition.shift(-2).start, partition.shift(2).start, as_of
+        ).to_pandas()
         return frame
 
     def probe(self, table: Table, start: datetime, timezone: str) -> None:
@@ -119,7 +143,9 @@ class Sources:
         uri = self._expand(source.uri, table)
         wanted = list(table.columns)
         if isinstance(source, DeltaSource):
-            return _guard(uri, lambda: self._scan_delta(uri, wanted, _window(table.event_time, start, end)))
+            return _guard(
+                uri, lambda: self._scan_delta(uri, wanted, lambda schema: _window(uri, table, schema, start, end))
+            )
         return _guard(uri, lambda: _scan_files(uri, source, table, start, end, timezone))
 
 
@@ -134,11 +160,7 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
         paths = _folders(filesystem, path, source, start, end, timezone)
         if not paths:
             return _schema(table.columns).empty_table()
-    form: Any = source.kind
-    if source.kind == "csv":
-        form = pads.CsvFileFormat(
-            convert_options=pacsv.ConvertOptions(column_types=_schema(table.columns), strings_can_be_null=True)
-        )
+    form: Any = _csv_format(table.columns) if source.kind == "csv" else source.kind
     dataset = pads.dataset(paths, format=form, filesystem=PyFileSystem(FSSpecHandler(filesystem)))
     missing = [column for column in table.columns if column not in dataset.schema.names]
     if missing:
@@ -146,13 +168,55 @@ def _scan_files(uri: str, source: FileSource, table: Table, start: datetime, end
             f"{uri}: column {', '.join(missing)} is missing; the files have {', '.join(dataset.schema.names)}"
         )
     _every_file_has(dataset, list(table.columns))
-    event_time = dataset.schema.field(table.event_time).type
-    if not pa.types.is_timestamp(event_time):
-        raise SourceError(
-            f"{uri}: column {table.event_time} must be a timestamp to read a window by it, it is {event_time}"
-        )
-    condition = _window(table.event_time, start, end, naive=event_time.tz is None)
+    if source.kind == "csv":
+        return _scan_csv(uri, dataset, table, start, end)
+    condition = _window(uri, table, dataset.schema, start, end)
     return dataset.to_table(columns=list(table.columns), filter=condition)
+
+
+def _read_folder(uri: str, source: FileSource, table: Table) -> pa.Table:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    if not filesystem.isdir(path):
+        return _schema(table.columns).empty_table()
+    files = sorted(one for one in filesystem.ls(path, detail=False) if one.endswith(f".{source.kind}"))
+    form: Any = _csv_format(table.columns) if source.kind == "csv" else source.kind
+    dataset = pads.dataset(files, format=form, filesystem=PyFileSystem(FSSpecHandler(filesystem)))
+    return dataset.to_table(columns=list(table.columns)) if files else _schema(table.columns).empty_table()
+
+
+def _csv_format(columns: dict[str, ColumnType]) -> pads.CsvFileFormat:
+    """Timestamps stay text at first: some say an offset, some do not."""
+    types = {name: pa.string() if kind == "timestamp" else _ARROW[kind] for name, kind in columns.items()}
+    return pads.CsvFileFormat(convert_options=pacsv.ConvertOptions(column_types=types, strings_can_be_null=True))
+
+
+def _scan_csv(uri: str, dataset: Any, table: Table, start: datetime, end: datetime) -> pa.Table:
+    """CSV has nothing to skip by, so it is cut batch by batch as it is read."""
+    batches = dataset.to_batches(columns=list(table.columns))
+    parts = [_cut(pa.Table.from_batches([one]), table, start, end, what=uri) for one in batches]
+    return pa.concat_tables(parts) if parts else _schema(table.columns).empty_table()
+
+
+def _cut(rows: pa.Table, table: Table, start: datetime, end: datetime, *, what: str) -> pa.Table:
+    """The window of rows whose times are not typed yet: a time outside it, even one that does not exist, is no matter here."""
+    if table.event_time not in rows.column_names:
+        return rows
+    times = rows[table.event_time]
+    try:
+        own, local = split_times(times)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SourceError(
+            f"{what}: column {table.event_time} is {times.type}, which is no timestamp: {error}"
+        ) from error
+    first, last = local_window(start, end, table.timezone)
+    instants = _between(own, pa.scalar(start, INSTANT), pa.scalar(end, INSTANT))
+    return rows.filter(pc.or_kleene(instants, _between(local, pa.scalar(first, LOCAL), pa.scalar(last, LOCAL))))
+
+
+def _between(values: pa.Array, start: pa.Scalar, end: pa.Scalar) -> pa.Array:
+    return pc.and_(pc.greater_equal(values, start), pc.less(values, end))
 
 
 def _every_file_has(dataset: Any, columns: list[str]) -> None:
@@ -180,11 +244,17 @@ def _folders(
     return files
 
 
-def _window(column: str, start: datetime, end: datetime, *, naive: bool = False) -> pads.Expression:
-    if naive:
-        start, end = start.replace(tzinfo=None), end.replace(tzinfo=None)
-    kind = pa.timestamp("us", tz=None if naive else "UTC")
-    return (pads.field(column) >= pa.scalar(start, kind)) & (pads.field(column) < pa.scalar(end, kind))
+def _window(uri: str, table: Table, schema: pa.Schema, start: datetime, end: datetime) -> pads.Expression:
+    event_time = schema.field(table.event_time).type
+    if not pa.types.is_timestamp(event_time):
+        raise SourceError(
+            f"{uri}: column {table.event_time} must be a timestamp to read a window by it, it is {event_time}"
+        )
+    if event_time.tz is None:
+        start, end = local_window(start, end, table.timezone)
+    kind = pa.timestamp("us", tz=event_time.tz)
+    field = pads.field(table.event_time)
+    return (field >= pa.scalar(start, kind)) & (field < pa.scalar(end, kind))
 
 
 def _guard(uri: str, read: Callable[[], pa.Table]) -> pa.Table:
@@ -200,14 +270,21 @@ def _schema(columns: dict[str, ColumnType]) -> pa.Schema:
     return pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
 
 
-def _typed(found: pa.Table, columns: dict[str, ColumnType], *, name: str) -> pa.Table:
+def _typed(found: pa.Table, table: Table, *, name: str) -> pa.Table:
+    columns = table.columns
     missing = [column for column in columns if column not in found.column_names]
     if missing:
         raise SourceError(f"{name}: column {', '.join(missing)} is missing; it has {', '.join(found.column_names)}")
     arrays = []
     for column, kind in columns.items():
+        late = column in {table.known_at, table.ingested_at}
         try:
-            arrays.append(_cast(found[column], kind))
+            if kind == "timestamp":
+                ambiguous: Literal["earliest", "latest"] = "latest" if late else "earliest"
+                what = f"{name}: column {column}"
+                arrays.append(to_instants(found[column], table.timezone, ambiguous=ambiguous, what=what))
+            else:
+                arrays.append(_cast(found[column], kind))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(
                 f"{name}: column {column} is {found[column].type}, which is not {kind} as the spec says: {error}"
@@ -216,20 +293,31 @@ def _typed(found: pa.Table, columns: dict[str, ColumnType], *, name: str) -> pa.
 
 
 def _cast(array: pa.ChunkedArray, kind: ColumnType) -> pa.ChunkedArray:
-    wanted = _ARROW[kind]
-    if kind == "timestamp" and pa.types.is_string(array.type):  # SQLite keeps instants as text
-        array = pc.strptime(pc.utf8_slice_codeunits(array, 0, 19), format="%Y-%m-%d %H:%M:%S", unit="us")
-    if kind == "timestamp" and pa.types.is_timestamp(array.type) and array.type.tz is None:
-        return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC")
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    if kind == "string" and not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)  # a file whose values are all missing has no type
+    if kind == "string" and not any(is_one(array.type) for is_one in text):
         raise pa.ArrowInvalid("values of another type are not turned into text")
-    return array.cast(wanted)
+    cast = array.cast(_ARROW[kind])
+    if kind == "string":
+        cast.validate(full=True)  # nobody else looks whether text is UTF-8 before it is taken for it
+    return cast
 
 
 def _known(found: pa.Table, table: Table, start: datetime, end: datetime, as_of: datetime) -> pa.Table:
-    condition = _window(table.event_time, start, end)
-    if table.known_at is not None:
-        condition &= pads.field(table.known_at) <= pa.scalar(as_of, _ARROW["timestamp"])
-    return found.filter(condition)
+    event_time = pads.field(table.event_time)
+    condition = (event_time >= pa.scalar(start, INSTANT)) & (event_time < pa.scalar(end, INSTANT))
+    return _there(found.filter(condition), table, as_of)
+
+
+def _unread(found: pa.Table, table: Table, start: datetime, end: datetime, as_of: datetime) -> pa.Table:
+    event_time = pads.field(table.event_time)
+    elsewhere = (event_time < pa.scalar(start, INSTANT)) | (event_time >= pa.scalar(end, INSTANT))
+    return _there(found.filter(event_time.is_null() | elsewhere), table, as_of)
+
+
+def _there(found: pa.Table, table: Table, as_of: datetime) -> pa.Table:
+    """What was known and had landed at an instant."""
+    for column in filter(None, (table.known_at, table.ingested_at)):
+        found = found.filter(pads.field(column) <= pa.scalar(as_of, INSTANT))
+    return found

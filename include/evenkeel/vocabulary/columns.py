@@ -17,8 +17,17 @@ PREDICTION = "_prediction"
 MODEL_VERSION = "_model_version"
 """Registered version that made the score."""
 
+CHOICE = "_champion_choice"
+"""How the version that made the score was chosen: `as_of`, `current`, or the number that was asked for."""
+
 PROBABILITY_PREFIX = "_probability_"
 """Multiclass: one column per class follows this prefix."""
 
 REASONS = "_reasons"
 """Quarantined rows: why, one sentence per expectation, joined by `; `."""
+
+ALSO_IN = "_also_in"
+"""At the data gate only: the key of the other partition in which the row's key was met already, or null."""
+
+LOCAL_HOUR = "_local_hour"
+"""At the data gate only: the hour of the row's event time, in the model's time zone."""

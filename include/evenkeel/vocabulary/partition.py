@@ -34,7 +34,9 @@ class Partition:
     @classmethod
     def containing(cls, instant: datetime, timezone: str) -> Partition:
         """The partition in which an instant lies."""
-        return cls(instant.astimezone(ZoneInfo(timezone)).date(), timezone)
+        found = cls(instant.astimezone(ZoneInfo(timezone)).date(), timezone)
+        # Where clocks are put back over midnight the date comes twice; the day begins once, at its first midnight.
+        return found.shift(1) if found.end <= instant else found
 
     @property
     def key(self) -> str:
@@ -100,4 +102,7 @@ def back(instant: datetime, duration: timedelta, timezone: str) -> datetime:
     """The instant so long before, in UTC; whole days are calendar days of `timezone`, 23 or 25 hours where clocks change."""
     if duration % timedelta(days=1):
         return instant - duration
+    day = Partition.containing(instant, timezone)
+    if day.start == instant:  # midnight, also where the clocks skip midnight
+        return day.shift(-duration.days).start
     return (instant.astimezone(ZoneInfo(timezone)) - duration).astimezone(UTC)

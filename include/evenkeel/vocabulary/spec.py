@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -48,6 +48,10 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _off(value: object) -> object:
+    return "off" if value is False else value  # YAML reads a bare `off` as false
+
+
 def _own_column(value: str) -> str:
     if value.startswith("_"):
         raise ValueError("begins with an underscore; such names are kept for the columns evenkeel writes")
@@ -84,7 +88,7 @@ class FileSource(Part):
 
 
 class DeltaSource(Part):
-    """A Delta Lake table; its event time is stored in UTC, with its zone."""
+    """A Delta Lake table."""
 
     kind: Literal["delta"]
     uri: str
@@ -116,16 +120,22 @@ Source = Annotated[FileSource | DeltaSource | SqlSource, Field(discriminator="ki
 
 
 class Table(Part):
-    """A source read by a window of event time: which columns, of which types, and when each row became known."""
+    """A source read by a window of event time: which columns, of which types, and when each row became known.
+
+    `known_at` says when the world knew, `ingested_at` when the row landed: what landed after the as-of is not there, and of
+    several rows of one key the one that landed last counts. `timezone` is that of timestamps without one of their own.
+    """
 
     source: Source
     event_time: Column
     columns: dict[Column, ColumnType] = Field(min_length=1)
     known_at: Column | None = None
+    ingested_at: Column | None = None
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
 
     @model_validator(mode="after")
     def _time_columns_are_timestamps(self) -> Table:
-        for column in filter(None, (self.event_time, self.known_at)):
+        for column in filter(None, (self.event_time, self.known_at, self.ingested_at)):
             if self.columns.get(column) != "timestamp":
                 raise ValueError(f"column {column!r} must be listed under `columns` with type timestamp")
         return self
@@ -200,10 +210,15 @@ class Features(Part):
 
 
 class DataGate(Part):
-    """Which expectation suites guard the data, and how many rows may be set aside before a partition is refused."""
+    """Which expectation suites guard the data, and how many rows may be set aside before a partition is refused.
+
+    `labels` guards what a training learns from; `recent` is how far back a suite's `recent_...` parameters look.
+    """
 
     rows: Name
     scores: Name
+    labels: Name | None = None
+    recent: PositiveDuration = timedelta(days=14)
     quarantine_budget: Annotated[float, Field(ge=0, le=1)] = 0.02
 
 
@@ -217,9 +232,12 @@ class Candidate(Part):
 
 
 class Training(Part):
-    """When and on what a challenger is trained: a window before the as-of, split by time with a gap."""
+    """When and on what a challenger is trained: a window before the as-of, split by time with a gap.
 
-    schedule: Cron
+    Without a schedule a model is trained when its checks ask for it, or by hand.
+    """
+
+    schedule: Cron | None = None
     window: PositiveDuration
     holdout: PositiveDuration
     gap: PositiveDuration
@@ -280,8 +298,12 @@ class Drift(Part):
 
 
 class Retraining(Part):
-    """When a signal is answered: it must persist, and an earlier answer must have had time to work."""
+    """When a signal is answered: it must persist, and an earlier answer must have had time to work.
 
+    `mode: off` leaves the answer to people: signals are declined, on record.
+    """
+
+    mode: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
     needed: Annotated[int, Field(ge=1)] = 3
     of: Annotated[int, Field(ge=1)] = 5
     cooldown: PositiveDuration = timedelta(days=14)
@@ -326,6 +348,7 @@ class ModelSpec(Part):
     scoring: Scoring
     drift: Drift
     retraining: Retraining = Retraining()
+    history: Annotated[Duration, Field(ge=timedelta(days=7))] = timedelta(days=30)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> ModelSpec:
@@ -381,6 +404,31 @@ class ModelSpec(Part):
         if self.rows.available_after is None:
             return partition.end
         return partition.start + self.rows.available_after
+
+    def check_as_of(self, partition: Partition) -> datetime:
+        """The instant a drift check of a partition acts from, in UTC: when its schedule comes to it, the day after."""
+        minute, hour = (int(part) for part in self.drift.schedule.split()[:2])
+        return datetime.combine(partition.shift(1).day, time(hour, minute), self.zone).astimezone(UTC)
+
+    def training_as_of(self, partition: Partition) -> datetime:
+        """The instant a training of a partition acts from, in UTC: when its schedule comes to that day, or its start."""
+        found = self.scheduled_trainings(partition.start, partition.end)
+        return found[0] if found else partition.start
+
+    def scheduled_trainings(self, start: datetime, end: datetime) -> list[datetime]:
+        """The instants in [start, end), in UTC and in order, at which the schedule trains; none where there is no schedule.
+
+        As Airflow has it: a local time that the clocks skip is as much later as they skip, one that comes twice is the second.
+        """
+        if self.training.schedule is None:
+            return []
+        # Reckoned in local time without a zone, which a cron expression is, and then cut: a day is beside any change of clocks.
+        local, until = (one.astimezone(self.zone).replace(tzinfo=None) for one in (start, end))
+        ticks = croniter(self.training.schedule, local - timedelta(days=1))
+        found = set()
+        while (tick := ticks.get_next(datetime)) < until + timedelta(days=1):
+            found.add(max(tick.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)))
+        return sorted(one for one in found if start <= one < end)
 
     @property
     def scores_the_day_it_runs(self) -> bool:

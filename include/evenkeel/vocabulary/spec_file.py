@@ -14,7 +14,7 @@ from evenkeel.vocabulary.errors import SpecError
 from evenkeel.vocabulary.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -72,6 +72,14 @@ def find_spec(folder: Path, model: str) -> ModelSpec:
     raise SpecError([f"{folder.name}/{model}.yaml: no such model.{_choices(model, names)}"])
 
 
+def parse_spec(content: Mapping[str, Any], name: str) -> ModelSpec:
+    """The spec of plain values, whose mistakes begin with `name`. Raises SpecError with a line for each."""
+    try:
+        return ModelSpec.model_validate(content)
+    except ValidationError as error:
+        raise SpecError([_message(name, detail) for detail in error.errors()]) from error
+
+
 def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
     try:
         # A safe loader: _StrictLoader only adds a check to SafeLoader.
@@ -83,9 +91,9 @@ def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
             f"{path.name}: must be a mapping of keys such as model, task and rows, not {type(content).__name__}"
         ]
     try:
-        spec = ModelSpec.model_validate(content)
-    except ValidationError as error:
-        return None, [_message(path.name, detail) for detail in error.errors()]
+        spec = parse_spec(content, path.name)
+    except SpecError as error:
+        return None, list(error.mistakes)
     if spec.model != path.stem:
         return None, [f"{path.name}: model: {spec.model!r} must equal the file's name, {path.stem!r}"]
     return spec, []

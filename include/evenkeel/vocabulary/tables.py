@@ -16,3 +16,12 @@ CHECKS = "drift_checks"
 
 CHECK_COLUMNS = "drift_columns"
 """What each check measured, one row a column."""
+
+REFUSED = "refused"
+"""Partitions that a gate refused to score, one row each, with its reason; gone once the partition is published."""
+
+LEDGER = "ledger"
+"""Every decision about the model, append-only."""
+
+TABLES = (SCORES, QUARANTINE, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER)
+"""All of them."""

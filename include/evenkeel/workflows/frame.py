@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from evenkeel.gateways.sources import Sources
     from evenkeel.vocabulary.partition import Partition
-    from evenkeel.vocabulary.spec import Input, ModelSpec
+    from evenkeel.vocabulary.spec import Input, ModelSpec, Table
 
     FeatureFunction = Callable[[pd.DataFrame, Mapping[str, pd.DataFrame], pd.Timestamp], pd.DataFrame]
 
@@ -49,17 +49,21 @@ def build_frame(spec: ModelSpec, partitions: Sequence[Partition], sources: Sourc
 
 
 def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: Sources) -> pd.DataFrame:
-    """The frame with `_label` as it was known at `as_of`, in the frame's order; null where it had not matured.
+    """The frame with `_label` as it was at `as_of`, in the frame's order; null where there was none.
+
+    A label is there once it has matured (the labels that are known earlier are a biased sample: flights that arrive on time
+    are known before those that are late), is known, and has landed. Of several of one key the one that landed last counts.
 
     Raises SourceError where the label source holds a key twice.
     """
     if frame.empty:
         return frame.assign(**{c.LABEL: pd.Series(dtype="object" if spec.task == "multiclass" else "float64")})
     key = list(spec.rows.key)
-    start, end = frame[spec.rows.event_time].min(), frame[spec.rows.event_time].max() + pd.Timedelta(microseconds=1)
-    known = sources.read(spec.label, start, end, as_of, spec.timezone)
-    if spec.label.known_after is not None:
-        known = known[known[spec.label.event_time] + spec.label.known_after <= as_of]
+    # Of whole partitions: in the hour that comes twice, a row and its label may be read as an hour apart.
+    first, last = (spec.partition(str(one)) for one in (frame[c.PARTITION].min(), frame[c.PARTITION].max()))
+    found = sources.read(spec.label, first.start, last.end, as_of, spec.timezone)
+    matured = found[spec.label.event_time] + spec.label.maturation <= as_of  # `known_after` is never longer
+    known = _there(found[matured], spec.label, as_of, key)
     twice = known.duplicated(key)
     if twice.any():
         example = ", ".join(f"{name}={known.loc[twice.idxmax(), name]}" for name in key)
@@ -108,10 +112,8 @@ def _build_partition(
 ) -> pd.DataFrame:
     as_of = pd.Timestamp(spec.scoring_as_of(partition))
     inside = rows[spec.rows.event_time].between(partition.start, partition.end, inclusive="left")
-    if spec.rows.known_at is not None:
-        inside &= rows[spec.rows.known_at] <= as_of
-    mine = rows[inside].reset_index(drop=True)
-    known = {name: _known(frame, spec.inputs[name], as_of) for name, frame in inputs.items()}
+    mine = _there(rows[inside], spec.rows, as_of, spec.rows.key).reset_index(drop=True)
+    known = {name: _looked_at(frame, spec.inputs[name], as_of) for name, frame in inputs.items()}
     features = mine if function is None else _call(spec, partition, function, mine, known, as_of)
     base = mine[[*spec.rows.key, spec.rows.event_time]]
     typed: dict[str, Any] = {name: _numbers(spec, features[name]) for name in spec.features.numeric}
@@ -119,10 +121,23 @@ def _build_partition(
     return base.assign(**typed | {c.PARTITION: partition.key, c.AS_OF: as_of})
 
 
-def _known(frame: pd.DataFrame, table: Input, as_of: pd.Timestamp) -> pd.DataFrame:
+def _looked_at(frame: pd.DataFrame, table: Input, as_of: pd.Timestamp) -> pd.DataFrame:
     event_time = frame[table.event_time]
-    known = (frame[str(table.known_at)] <= as_of) & (event_time >= as_of - table.lookback) & (event_time < as_of)
-    return frame[known]
+    return _there(frame[(event_time >= as_of - table.lookback) & (event_time < as_of)], table, as_of)
+
+
+def _there(frame: pd.DataFrame, table: Table, as_of: datetime, key: Sequence[str] = ()) -> pd.DataFrame:
+    """The rows that were known and had landed at an instant; of several of one key, those that had landed last.
+
+    A key that holds a null is nobody's other version: such rows stay, for the suite to find.
+    """
+    for column in filter(None, (table.known_at, table.ingested_at)):
+        frame = frame[frame[column] <= as_of]
+    if table.ingested_at is None or not key:
+        return frame
+    landed = frame[table.ingested_at]
+    last = landed.groupby([frame[name] for name in key]).transform("max")
+    return frame[(landed == last) | last.isna()]
 
 
 def _numbers(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
