@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up check test test-browser test-docker bench constraints docs
+.PHONY: setup demo up check test test-browser test-docker test-kills bench constraints docs
 
 setup: .venv/.ready
 
@@ -19,13 +19,16 @@ check: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/evenkeel check && $(BIN)/python -W ignore -m docs.catalogue --check
 
 test: setup
-	$(BIN)/python -m pytest -m "not browser and not docker"
+	$(BIN)/python -m pytest -m "not browser and not docker and not kills"
 
 test-browser: setup
 	$(BIN)/python -m pytest -m browser
 
 test-docker: setup
 	$(BIN)/python -m pytest -m docker
+
+test-kills: setup
+	$(BIN)/python -m pytest -m kills tests/kills
 
 bench: setup
 	$(BIN)/python -m benchmarks.parsing && $(BIN)/python -m benchmarks.orchestration

@@ -8,14 +8,14 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param
+from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param, wait_param
 from evenkeel.airflow.operators import drift_check
 
 for spec in model_specs("drift_check"):
     with DAG(
         **dag_arguments(spec, "drift_check", __doc__, active_runs=4, offset=-1),
         schedule=daily(spec, spec.drift.schedule, offset=-1),
-        params=partition_param(),
+        params=partition_param() | wait_param(),
     ):
         gather = drift_check.GatherWindowOperator(task_id="gather", model=spec.model)
         drift = drift_check.MeasureDriftOperator(task_id="drift", model=spec.model)

@@ -21,8 +21,7 @@ PARAMS = {
 
 for spec in model_specs("promote"):
     with DAG(
-        # Without dates: the UI fills in a logical date of now, and beyond an end date a run would do nothing and turn green.
-        **dag_arguments(spec, "promote", __doc__, active_runs=1) | {"start_date": None, "end_date": None},
+        **dag_arguments(spec, "promote", __doc__, active_runs=1, scheduled=False),
         schedule=None,
         params=required_as_of_param() | PARAMS,
     ):

@@ -1,6 +1,8 @@
 """Answer a drift or decay signal: launch a training if the signal persists, or put on record why not.
 
-Woken by the model's drift asset, once for each partition that signalled. The decision reads the check table and the ledger.
+Woken by the model's drift asset, once for each partition that signalled. Signals are answered in the order of their days,
+whatever the order they came in: `wait` holds a run until earlier checks and decisions are on record. The decision reads the
+check table and the ledger.
 By hand or through the REST API, pass `as_of` in the conf.
 """
 
@@ -12,18 +14,21 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs
+from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs, wait_param
 from evenkeel.airflow.operators import retrain
 
 AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
 
 for spec in model_specs("retrain"):
     with DAG(
-        **dag_arguments(spec, "retrain", __doc__, active_runs=1),
+        **dag_arguments(spec, "retrain", __doc__, active_runs=16),
         schedule=PartitionedAssetTimetable(assets=assets.drift(spec.model)),
-        params=as_of_param(),
+        params=as_of_param() | wait_param(),
     ):
-        decide = retrain.AnswerSignalOperator(task_id="decide", model=spec.model, launch="launch_training")
+        wait = retrain.WaitForDecisionsOperator(task_id="wait", model=spec.model)
+        decide = retrain.AnswerSignalOperator(
+            task_id="decide", model=spec.model, waited="wait", launch="launch_training"
+        )
         launch = TriggerDagRunOperator(
             task_id="launch_training",
             trigger_dag_id=dag_id(spec, "train"),
@@ -40,4 +45,4 @@ for spec in model_specs("retrain"):
             execution_timeout=timedelta(hours=12) + spec.promotion.approval_timeout,
         )
         report = retrain.ReportAnswerOperator(task_id="report", model=spec.model)
-        decide >> launch >> report
+        wait >> decide >> launch >> report

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param
+from evenkeel.airflow.declare import champion_param, dag_arguments, daily, model_specs, partition_param, wait_param
 from evenkeel.airflow.operators import score
 
 for spec in model_specs("score"):
@@ -16,7 +16,7 @@ for spec in model_specs("score"):
     with DAG(
         **dag_arguments(spec, "score", __doc__, active_runs=4, offset=offset),
         schedule=daily(spec, spec.scoring.schedule, offset=offset),
-        params=partition_param(),
+        params=partition_param() | champion_param() | wait_param(),
     ):
         extract = score.ExtractPartitionOperator(task_id="extract", model=spec.model)
         validate = score.ValidatePartitionOperator(task_id="validate", model=spec.model)

@@ -1,6 +1,7 @@
 """Train a challenger as of a date; it becomes champion if it beats the champion on the same rows.
 
-Scheduled by partition and backfillable. By hand or through the REST API, pass `as_of` in the conf, or a partition key.
+Scheduled by partition and backfillable, where the spec gives a schedule; a training acts from the instant of its schedule. By
+hand or through the REST API, pass `as_of` in the conf, or a partition key.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
-from evenkeel.airflow.declare import as_of_param, dag_arguments, daily, model_specs
+from evenkeel.airflow.declare import as_of_param, dag_arguments, daily, model_specs, wait_param
 from evenkeel.airflow.operators import train
 
 for spec in model_specs("train"):
     with DAG(
-        **dag_arguments(spec, "train", __doc__, active_runs=1),
+        **dag_arguments(spec, "train", __doc__, active_runs=2, scheduled=spec.training.schedule is not None),
         schedule=daily(spec, spec.training.schedule),
-        params=as_of_param(),
+        params=as_of_param() | wait_param(),
     ):
         by_hand = spec.promotion.mode == "approval"
         extract = train.ExtractWindowOperator(task_id="extract", model=spec.model)

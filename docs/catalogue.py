@@ -10,7 +10,7 @@ from typing import Any
 
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "dags.md"
-PIPELINES = ("train", "score", "drift_check", "retrain", "promote")
+PIPELINES = ("train", "score", "drift_check", "retrain", "promote", "maintain")
 
 
 def catalogue() -> str:

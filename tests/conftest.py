@@ -15,5 +15,7 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 for variable in ("EVENKEEL_HOME", "EVENKEEL_LAKE", "EVENKEEL_DATA", "MLFLOW_TRACKING_URI"):
     os.environ.pop(variable, None)
 os.environ["EVENKEEL_PROJECT"] = str(PROJECT)
+# As in the local stack: tasks run side by side with a thread each, and equal sums need equal orders of adding.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 for variable in ("GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY", "EVIDENTLY_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ[variable] = "false" if variable == "GX_ANALYTICS_ENABLED" else "true"

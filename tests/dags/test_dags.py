@@ -17,7 +17,7 @@ from evenkeel.vocabulary.spec_file import load_specs
 PROJECT = Path(__file__).parents[2]
 FILES = sorted((PROJECT / "dags").glob("*.py"))
 SPECS, _ = load_specs(PROJECT / "config" / "models")
-PIPELINES = ("train", "score", "drift_check", "retrain", "promote")
+PIPELINES = ("train", "score", "drift_check", "retrain", "promote", "maintain")
 
 GRAPHS = {
     "train": {
@@ -45,8 +45,14 @@ GRAPHS = {
         "record": {"signal"},
         "signal": set(),
     },
-    "retrain": {"decide": {"launch_training"}, "launch_training": {"report"}, "report": set()},
+    "retrain": {
+        "wait": {"decide"},
+        "decide": {"launch_training"},
+        "launch_training": {"report"},
+        "report": set(),
+    },
     "promote": {"judge": {"promote"}, "promote": set()},
+    "maintain": {"maintain": set(), "close_orphans": set(), "repair_alias": set(), "sweep": set()},
 }
 
 
@@ -59,8 +65,8 @@ def dags(folder: Path = PROJECT / "dags") -> dict[str, Any]:
     return dict(bag.dags)
 
 
-def test_every_model_has_its_five_dags_and_nothing_else_is_there() -> None:
-    """The number of DAGs follows from the specs: five a model."""
+def test_every_model_has_its_six_dags_and_nothing_else_is_there() -> None:
+    """The number of DAGs follows from the specs: six a model."""
     assert set(dags()) == {f"{spec.model}_{pipeline}" for spec in SPECS for pipeline in PIPELINES}
 
 
@@ -86,6 +92,18 @@ def test_every_dag_says_who_owns_it_and_how_it_fails(dag_id: str) -> None:
         assert task.retries == (0 if task.task_id == "launch_training" else 2)
         assert task.retry_policy is not None
         assert task.execution_timeout is not None
+
+
+@pytest.mark.parametrize("model", [spec.model for spec in SPECS])
+def test_maintenance_runs_weekly_on_tables_as_they_are(model: str) -> None:
+    """A plain schedule: no run for a week that was missed, no partition, one run at a time, and no end with the period."""
+    from evenkeel.vocabulary.tables import TABLES
+
+    dag = dags()[f"{model}_maintain"]
+    assert type(dag.timetable).__name__ == "CronTriggerTimetable"
+    assert dag.timetable.expression == "0 5 * * 0"
+    assert (dag.catchup, dag.max_active_runs, dag.end_date) == (False, 1, None)
+    assert dag.get_task("maintain").expand_input.value == {"table": list(TABLES)}
 
 
 def test_gates_never_retry_and_transient_faults_do() -> None:

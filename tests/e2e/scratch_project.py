@@ -30,10 +30,14 @@ def make_project(root: Path) -> Path:
     # Without a feature function: what flips is the plain relation of schedule and outcome.
     spec["features"] = {"numeric": ["hour", "distance"], "categorical": ["carrier", "origin", "dest"]}
     del spec["inputs"]
+    spec["data_gate"] = {
+        "rows": "flights_rows",
+        "scores": "probability_scores",
+    }  # labels that flip are what this is about
     spec["training"] |= {"window": "10d", "holdout": "3d"}
     spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
     spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
-    spec["retraining"] = {"needed": 2, "of": 3, "cooldown": "14d"}
+    spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
     land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))

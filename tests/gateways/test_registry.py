@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import secrets
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +100,85 @@ def test_one_run_per_key(registry: Registry) -> None:
     assert _run(registry, run).info.status == "FINISHED"
     assert registry.begin(MODEL, "key-2", name="train", tags={}) != run
     assert _run(registry, run).data.tags[KEY] == "key-1"
+
+
+def test_beginning_at_the_same_time(address: str) -> None:
+    """Processes that begin one key at the same moment, before the experiment exists, have one run (law 7)."""
+    begun = set(_at_once(_begin, *[(address, "begun_together", "key")] * 6))
+    assert [run.info.run_id for run in _runs(Registry(address), "begun_together")] == list(begun)
+
+
+def test_ghost_run(registry: Registry) -> None:
+    """A run that a process of a server made beside another's, and was killed before it took it back, goes at the next begin."""
+    run = registry.begin("ghost", "key", name="train", tags={})
+    experiment = _run(registry, run).info.experiment_id
+    later = int(time.time() * 1000) + 60_000
+    registry._client.create_run(experiment, start_time=later, tags={KEY: "key"})
+    assert registry.begin("ghost", "key", name="train", tags={}) == run
+    assert [one.info.run_id for one in _runs(registry, "ghost")] == [run]
+
+
+def test_orphans(registry: Registry) -> None:
+    """What was begun before an instant and still says RUNNING is ended as KILLED, and taken up again by its key."""
+    names = ("orphan", "finished", "young")
+    orphan, finished, young = (registry.begin("orphaned", key, name="train", tags={}) for key in names)
+    registry.finish(finished)
+    someone = registry._client.create_run(_run(registry, orphan).info.experiment_id)  # a team's own: not ours to end
+    long_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    for run in (orphan, finished):
+        registry.log(run, tags={"evenkeel.begun_at": long_ago})
+    before = datetime.now(UTC) - timedelta(days=1)
+    assert registry.close_orphans("orphaned", before) == [orphan]
+    found = {run.info.run_id: run.info.status for run in _runs(registry, "orphaned")}
+    assert found == {orphan: "KILLED", finished: "FINISHED", young: "RUNNING", someone.info.run_id: "RUNNING"}
+    assert registry.begin("orphaned", "orphan", name="train", tags={}) == orphan
+    assert _run(registry, orphan).info.status == "RUNNING"
+    assert registry.close_orphans("orphaned", before) == []  # it was taken up just now
+    registry.finish(orphan)
+    assert _run(registry, orphan).info.status == "FINISHED"
+    assert registry.close_orphans("nobody", before) == []
+
+
+CALLS = (
+    "create_experiment", "create_run", "log_batch", "create_logged_model", "half of log_model_artifacts",
+    "log_model_artifacts", "log_outputs", "finalize_logged_model", "log_batch 2", "create_registered_model",
+    "create_model_version", "set_terminated",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_training_killed_between_any_two_calls(
+    address: str, frame: pd.DataFrame, estimator: Pipeline, call: str
+) -> None:
+    """Killed right after any call that changes something, a training goes on as the same run, with one model and one version,
+    and nothing left behind (laws 7 and 28).
+    """
+    model = f"killed_after_{call.replace(' ', '_')}"
+    worker = _processes().Process(target=_train_and_die, args=(address, frame, estimator, model, call))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+    registry = Registry(address)
+    left = [run.info.run_id for run in _runs(registry, model)]
+    version = _train(registry, frame, estimator, "key", model)
+    (run,) = _runs(registry, model)
+    assert left in ([], [run.info.run_id])
+    assert run.info.status == "FINISHED"
+    (stored,) = registry._client.search_logged_models([run.info.experiment_id])
+    assert stored.status == "READY"
+    assert [output.model_id for output in run.outputs.model_outputs] == [stored.model_id]
+    assert registry.versions(model) == [version]
+    assert (version.number, version.run_id) == (1, run.info.run_id)
+    assert np.array_equal(registry.load(model, 1).predict_proba(frame), estimator.predict_proba(frame))
+
+
+def test_ghost_version(registry: Registry, frame: pd.DataFrame, estimator: Pipeline) -> None:
+    """A version that a task made beside another's, and was killed before it took it back, goes at the next register."""
+    version = _train(registry, frame, estimator, "key", "ghost_version")
+    source = registry._client.get_model_version("ghost_version", "1").source
+    registry._client.create_model_version("ghost_version", source, version.run_id, await_creation_for=0)
+    assert registry.register("ghost_version", version.run_id, tags={}) == version
+    assert registry.versions("ghost_version") == [version]
 
 
 def test_params_metrics_and_tags(registry: Registry) -> None:
@@ -416,6 +497,59 @@ def _train(registry: Registry, frame: pd.DataFrame, estimator: Pipeline, key: st
     version = registry.register(model, run, tags={"evenkeel.seed": "0"}, description="late or not")
     registry.finish(run)
     return version
+
+
+def _processes() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["evenkeel.gateways.registry", "sklearn.ensemble"])
+    return context
+
+
+def _at_once(work: Any, *arguments: tuple[Any, ...]) -> list[Any]:
+    barrier, answers = _processes().Barrier(len(arguments)), _processes().SimpleQueue()
+    workers = [_processes().Process(target=work, args=(barrier, answers, *one)) for one in arguments]
+    for worker in workers:
+        worker.start()
+    found = [answers.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    return found
+
+
+def _begin(barrier: Any, answers: Any, address: str, model: str, key: str) -> None:
+    registry = Registry(address)
+    registry.versions("nobody")  # connected
+    barrier.wait(120)
+    try:
+        answers.put(registry.begin(model, key, name="train", tags={}))
+    except Exception as error:
+        answers.put(error)
+
+
+def _train_and_die(address: str, frame: pd.DataFrame, estimator: Pipeline, model: str, call: str) -> None:
+    """Train, and be killed right after a call of MLflow's client, or in the middle of an upload."""
+    registry = Registry(address)
+    client = registry._client
+    half, name, turn = call.startswith("half of "), *(f"{call.removeprefix('half of ')} 1".split()[:2])
+    original, calls = getattr(client, name), [int(turn)]
+
+    def call_and_die(*args: Any, **kwargs: Any) -> Any:
+        if half:
+            for file in sorted(Path(args[1]).iterdir())[1:]:
+                file.unlink()
+        answer = original(*args, **kwargs)
+        calls[0] -= 1
+        if calls[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(client, name, call_and_die)
+    _train(registry, frame, estimator, "key", model)
+
+
+def _runs(registry: Registry, model: str) -> list[Any]:
+    experiment = registry._client.get_experiment_by_name(model)
+    return [] if experiment is None else list(registry._client.search_runs([experiment.experiment_id]))
 
 
 def _run(registry: Registry, run_id: str) -> Any:

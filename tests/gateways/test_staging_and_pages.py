@@ -40,10 +40,22 @@ def test_old_runs_are_swept_and_recent_ones_kept(tmp_path: Path) -> None:
         staging.put_note(run, "plan", {})
     long_ago = time.time() - KEEP.total_seconds() - 60
     for model in ("m", "other"):
-        os.utime(tmp_path / "_staging" / model / "score" / "old" / "plan.json", (long_ago, long_ago))
+        (old,) = (tmp_path / "_staging" / model / "score").glob("old*/plan.json")
+        os.utime(old, (long_ago, long_ago))
     assert staging.sweep("m") == 1
     assert staging.get_note("m/score/new", "plan") == {}
     assert staging.get_note("other/score/old", "plan") == {}
+
+
+def test_a_folder_that_was_made_just_now_is_not_swept(tmp_path: Path) -> None:
+    """A run that is about to stage its first file keeps its folder; an empty one of long ago goes."""
+    folders = [tmp_path / "_staging" / "m" / "score" / run for run in ("new", "old")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    long_ago = time.time() - KEEP.total_seconds() - 60
+    os.utime(folders[1], (long_ago, long_ago))
+    assert Staging(str(tmp_path)).sweep("m") == 1
+    assert [folder.exists() for folder in folders] == [True, False]
 
 
 def test_a_page_is_kept_and_replaced(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_checking_again_changes_nothing(trained: House) -> None:
 def test_labels_that_matured_later_are_not_there(trained: House) -> None:
     """Flights still in the air at the end of the window have no label yet, whatever the table holds by now (law 2)."""
     before = check(scored(trained))
-    end = trained.spec.partition(DAYS[-1]).end
+    end = trained.spec.check_as_of(trained.spec.partition(DAYS[-1]))
 
     def rewrite(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(arrived_late=rows["arrived_late"].where(rows["known_at"] <= end, 1 - rows["arrived_late"]))
@@ -88,7 +88,7 @@ def test_a_signal_is_answered_once_however_often_it_is_heard(trained: House) -> 
     """Ten events of one check are one decision on record (law 22)."""
     flip(scored(trained))
     check(trained)
-    instant = trained.spec.partition(DAYS[-1]).end
+    instant = trained.spec.check_as_of(trained.spec.partition(DAYS[-1]))
     for _ in range(10):
         assert run_retraining(trained.spec, instant, trained.gateways) is None
     answers = [one for one in trained.gateways.ledger.entries("flight_delay") if one.kind is Kind.DECLINED]
@@ -102,12 +102,15 @@ def test_a_persistent_signal_launches_a_training(trained: House) -> None:
     flip(scored(trained))
     for day in DAYS:
         check(trained, day)
-    answer = run_retraining(trained.spec, trained.spec.partition(DAYS[-1]).end, trained.gateways)
+    answer = run_retraining(trained.spec, trained.spec.check_as_of(trained.spec.partition(DAYS[-1])), trained.gateways)
     assert answer is not None
     assert answer.result in {"promoted", "kept"}
     kinds = [one.kind for one in trained.gateways.ledger.entries("flight_delay")]
     assert kinds[:2] == [Kind.PROMOTED, Kind.RETRAIN]
-    assert run_retraining(trained.spec, trained.spec.partition(DAYS[-1]).end, trained.gateways) == answer
+    assert (
+        run_retraining(trained.spec, trained.spec.check_as_of(trained.spec.partition(DAYS[-1])), trained.gateways)
+        == answer
+    )
     assert [one.kind for one in trained.gateways.ledger.entries("flight_delay")] == kinds
     assert trained.gateways.registry.versions("flight_delay")[-1].number == 2
 

@@ -43,7 +43,11 @@ def test_a_feature_may_leave_and_another_come(trained: House) -> None:
     """
     run_scoring(trained.spec, trained.spec.partition(DAY), trained.gateways)
     numeric = tuple(name for name in trained.spec.features.numeric if name != "visibility")
-    spec = trained.spec.model_copy(update={"features": trained.spec.features.model_copy(update={"numeric": numeric})})
+    gate = trained.spec.data_gate.model_copy(
+        update={"rows": "flights_rows"}
+    )  # a suite that asks for no feature that left
+    features = trained.spec.features.model_copy(update={"numeric": numeric})
+    spec = trained.spec.model_copy(update={"features": features, "data_gate": gate})
     recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
     assert recorded.drift != "insufficient_data"
     decided = run_training(spec, trained.at("2013-02-02"), trained.gateways)
@@ -141,7 +145,7 @@ def multiclass(house: House) -> ModelSpec:
     content["promotion"] |= {"metric": "log_loss", "margin": 0.0}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
-    content["data_gate"]["scores"] = "class_scores"
+    content["data_gate"] = {"rows": "flights_rows", "scores": "class_scores"}
     return ModelSpec.model_validate(content)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
 
+from evenkeel.airflow.fair_turns import POOL, TODAY_FIRST
 from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import find_spec, load_specs
@@ -21,6 +22,9 @@ RETRIES = ExceptionRetryPolicy(
     ]
 )
 """Gates and broken input never retry, transient I/O does; anything unforeseen follows Airflow's own count."""
+
+_PRIORITY = {"promote": 5, "score": 4, "retrain": 3, "drift_check": 2}
+_LONG = {"train", "drift_check"}
 
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _INSTANT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
@@ -41,7 +45,7 @@ def dag_id(spec: ModelSpec, pipeline: str) -> str:
 
 
 def dag_arguments(
-    spec: ModelSpec, pipeline: str, doc: str | None, *, active_runs: int, offset: int = 0
+    spec: ModelSpec, pipeline: str, doc: str | None, *, active_runs: int, offset: int = 0, scheduled: bool = True
 ) -> dict[str, Any]:
     """The arguments every DAG has.
 
@@ -51,9 +55,11 @@ def dag_arguments(
         doc: the DAG file's docstring; its text is the DAG's page.
         active_runs: how many runs of the DAG may be under way at once.
         offset: that of its schedule: a run about yesterday begins, and ends, a day after the period does.
+        scheduled: whether it has a schedule, and so a first and a last day. Without one it has neither: the UI fills in a
+            logical date of now, and beyond an end date a run would do nothing and turn green.
     """
     first, end = (
-        None if day is None else datetime.combine(day, time(), spec.zone) - timedelta(days=offset)
+        None if day is None or not scheduled else datetime.combine(day, time(), spec.zone) - timedelta(days=offset)
         for day in (spec.period.start, spec.period.end)
     )
     by_hand = spec.promotion.approval_timeout if spec.promotion.mode == "approval" else timedelta(0)
@@ -77,12 +83,17 @@ def dag_arguments(
             "max_retry_delay": timedelta(minutes=10),
             "retry_policy": RETRIES,
             "execution_timeout": timedelta(hours=2),
+            "weight_rule": TODAY_FIRST,
+            "priority_weight": _PRIORITY.get(pipeline, 1),
+            **({"pool": POOL} if pipeline in _LONG else {}),
         },
     }
 
 
-def daily(spec: ModelSpec, cron: str, *, offset: int = 0) -> CronPartitionTimetable:
-    """A schedule whose runs are partitions, keyed by the local day `offset` periods from the run's own."""
+def daily(spec: ModelSpec, cron: str | None, *, offset: int = 0) -> CronPartitionTimetable | None:
+    """A schedule whose runs are partitions, keyed by the local day `offset` periods from the run's own; none without a cron."""
+    if cron is None:
+        return None
     return CronPartitionTimetable(cron, timezone=spec.timezone, run_offset=offset, key_format="%Y-%m-%d")
 
 
@@ -104,3 +115,15 @@ def partition_param() -> dict[str, Param]:
     """Parameter `partition`: the day a run is about, where it was not made for one."""
     description = "Day to work on, YYYY-MM-DD. Default: the run's own partition."
     return {"partition": Param(None, type=["null", "string"], pattern=_DAY, description=description)}
+
+
+def wait_param() -> dict[str, Param]:
+    """Parameter `wait`: whether a run waits for what its as-of needs."""
+    description = "Whether to wait for results of other runs that its as-of needs. Default: in a backfill only."
+    return {"wait": Param(None, type=["null", "boolean"], description=description)}
+
+
+def champion_param() -> dict[str, Param]:
+    """Parameter `champion`: which version scores."""
+    description = "Version that scores: `as_of` (the champion of the partition's as-of), `current`, or a number."
+    return {"champion": Param("as_of", type="string", pattern=r"^(as_of|current|[1-9]\d*)$", description=description)}

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evenkeel.workflows.ledger import Entry
     from evenkeel.workflows.status import Status
 
 # A log file has no width of its own: tables would be squeezed into 80 columns there.
@@ -47,6 +49,7 @@ def status_table(statuses: Iterable[Status]) -> Table:
         "last check",
         "drift",
         "performance",
+        "stale",
     ):
         table.add_column(column)
     for one in statuses:
@@ -62,6 +65,26 @@ def status_table(statuses: Iterable[Status]) -> Table:
             one.last_check or "-",
             one.drift or "-",
             one.decay or "-",
+            str(one.stale_partitions or "-"),
+        )
+    return table
+
+
+def history_table(model: str, entries: Iterable[Entry]) -> Table:
+    """One row a decision, in the order they hold; the champion of each moment is the last promotion or rollback above it."""
+    table = Table(title=f"decisions about {model}", title_justify="left", show_lines=True)
+    for column in ("holds from", "kind", "version", "before", "verdict", "reason", "by", "written"):
+        table.add_column(column, overflow="fold")
+    for one in entries:
+        table.add_row(
+            f"{one.effective_at:%Y-%m-%d %H:%M}Z",
+            str(one.kind),
+            "" if one.version is None else str(one.version),
+            "" if one.previous_version is None else str(one.previous_version),
+            one.verdict,
+            Text(one.reason),
+            Text("\n".join(filter(None, (one.actor, one.run)))),
+            "" if one.recorded_at is None else f"{one.recorded_at:%Y-%m-%d %H:%M:%S}Z",
         )
     return table
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FIRST_TRAINING = date(2013, 3, 1)
 LAST_DAY = date(2013, 8, 31)
 STRIDE = timedelta(days=14)
-"""Days scored, then checked, at a time: a promotion holds from the day after the check that asked for it."""
+"""Days at a time; then it is asked whether a signal has led to a promotion."""
 
 
 class StepFailedError(EvenkeelError):
@@ -44,7 +44,7 @@ class _Clock:
 
 def run_demo(settings: Settings, *, airflow_port: int, mlflow_port: int, stay: bool) -> None:
     """Land the flights, bring Airflow and MLflow up, and take `flight_delay` from its first training to a promotion that
-    confirmed drift launched by itself; `flight_duration` is trained, scored for two weeks and checked beside it.
+    confirmed drift launched by itself; `flight_duration` lives through a week beside it, with its weekly training.
 
     Raises StepFailedError, naming the step, where one fails. Run again, it goes on where it stopped.
     """
@@ -77,15 +77,13 @@ def _travel(delay: Journey, duration: Journey, clock: _Clock) -> Promotion:
         with _step(f"training {journey.model} as of {FIRST_TRAINING}"):
             clock.say(f"{journey.model}: first training, as of {FIRST_TRAINING}")
             journey.train(FIRST_TRAINING)
-    with _step("scoring and checking flight_duration"):
-        duration.score(FIRST_TRAINING, FIRST_TRAINING + STRIDE - timedelta(days=1))
-        duration.check(FIRST_TRAINING + STRIDE - timedelta(days=3), FIRST_TRAINING + STRIDE - timedelta(days=1))
+    with _step("training, scoring and checking flight_duration"):
+        duration.live(FIRST_TRAINING, FIRST_TRAINING + timedelta(days=6), trainings=True)
     first = FIRST_TRAINING
     while first <= LAST_DAY:
         last = min(first + STRIDE - timedelta(days=1), LAST_DAY)
         with _step(f"scoring and checking flight_delay from {first} to {last}"):
-            delay.score(first, last)
-            delay.check(first, last)
+            delay.live(first, last)
             promotions = delay.promotions()
         if promotions:
             return _with_the_new_champion(delay, last, promotions[0], clock)
@@ -98,7 +96,7 @@ def _travel(delay: Journey, duration: Journey, clock: _Clock) -> Promotion:
 def _with_the_new_champion(delay: Journey, last: date, promotion: Promotion, clock: _Clock) -> Promotion:
     clock.say(f"[bold]version {promotion.version} was promoted as of {promotion.as_of}[/bold]: {promotion.signal}")
     with _step("scoring with the new champion"):
-        delay.score(last + timedelta(days=1), last + timedelta(days=3))
+        delay.live(last + timedelta(days=1), last + timedelta(days=3))
     return promotion
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evenkeel.cli.console import Steps, err, out, status_table
+from evenkeel.cli.console import Steps, err, history_table, out, status_table
+from evenkeel.cli.quarantine import quarantine
+from evenkeel.cli.replay import replay
 from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import read_settings
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from evenkeel.workflows.gateways import Gateways
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps machine-learning models on an even keel.")
+app.command()(replay)
+app.command()(quarantine)
 
 Model = Annotated[str, typer.Argument(help="Name of the model, as in config/models/NAME.yaml.")]
 AsOf = Annotated[str | None, typer.Option(help="Instant to act from: a date in the model's time zone, or ISO 8601.")]
@@ -101,15 +105,31 @@ def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
 
 
 @app.command()
-def score(model: Model, partition: Key = None) -> None:
+def score(
+    model: Model,
+    partition: Key = None,
+    champion: Annotated[str, typer.Option(help="Version that scores: as_of, current, or a number.")] = "as_of",
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Score again what a later decision about the past has made out of date.")
+    ] = False,
+) -> None:
     """Score one partition with the champion of its day, and publish it."""
+    from evenkeel.workflows.needs import stale_partitions
     from evenkeel.workflows.pipelines import run_scoring
 
-    spec = _spec(model)
-    published = run_scoring(spec, _partition(spec, partition), _gateways(), Steps())
-    out.print(
-        f"published {published.rows} scores of {model} {published.partition}, table version {published.table_version}"
-    )
+    spec, gateways = _spec(model), _gateways()
+    if stale and partition is not None:
+        raise EvenkeelError("pass --partition or --stale, not both")
+    keys = stale_partitions(spec, gateways) if stale else [_partition(spec, partition).key]
+    for key in keys:
+        published = run_scoring(spec, spec.partition(key), gateways, Steps(), champion=champion)
+        out.print(
+            f"published {published.rows} scores of {model} {published.partition} by version {published.champion}, table "
+            f"version {published.table_version}",
+            soft_wrap=True,
+        )
+    if not keys:
+        out.print(f"no partition of {model} is stale")
 
 
 @app.command()
@@ -124,11 +144,13 @@ def drift_check(model: Model, partition: Key = None) -> None:
 
 @app.command()
 def retrain(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
-    """Answer the signals up to an instant: retrain if they persist, or say why not. A partition stands for its end."""
+    """Answer the signals up to an instant: retrain if they persist, or say why not. A partition stands for its check."""
     from evenkeel.workflows.pipelines import run_retraining
 
     spec = _spec(model)
-    instant = spec.partition(partition).end if partition and as_of is None else _instant(spec, as_of, partition)
+    instant = (
+        spec.check_as_of(spec.partition(partition)) if partition and as_of is None else _instant(spec, as_of, partition)
+    )
     run_retraining(spec, instant, _gateways(), Steps())
 
 
@@ -155,6 +177,36 @@ def promote(
     out.print(
         f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}", soft_wrap=True
     )
+
+
+@app.command()
+def maintain(model: Model) -> None:
+    """Compact a model's tables, drop what its stated history does not keep, close orphaned runs, put the alias right."""
+    from datetime import UTC, datetime
+
+    from evenkeel.vocabulary.tables import TABLES
+    from evenkeel.workflows.maintain import close_orphans, maintain_table, sweep_staging
+    from evenkeel.workflows.promote import repair_alias
+
+    spec, gateways, told = _spec(model), _gateways(), Steps()
+    for table in TABLES:
+        told(f"table {table}", maintain_table(spec, table, gateways))
+    told("orphaned runs", close_orphans(spec, datetime.now(UTC), gateways))
+    told("staging", sweep_staging(spec, gateways))
+    repaired = repair_alias(spec, gateways)
+    told("alias", "as the ledger says" if repaired is None else repaired.reason)
+
+
+@app.command()
+def history(model: Model, as_json: AsJson = False) -> None:
+    """Show every decision about a model: when it holds from, when it was written, by whom, and why."""
+    entries = _gateways().ledger.entries(_spec(model).model)
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(one) for one in entries], indent=2, default=str) + "\n")
+    elif entries:
+        out.print(history_table(model, entries))
+    else:
+        out.print(f"nothing has been decided about {model} yet; train it: evenkeel train {model} --as-of DATE")
 
 
 @app.command()
@@ -196,10 +248,11 @@ def raise_mistakes(mistakes: list[str]) -> None:
 
 def _gateways() -> Gateways:
     import getpass
+    import os
 
     from evenkeel.workflows.gateways import Gateways
 
-    return Gateways(actor=f"cli:{getpass.getuser()}")
+    return Gateways(actor=f"cli:{getpass.getuser()}", run=f"cli/{os.getpid()}")
 
 
 def _spec(model: str) -> ModelSpec:
@@ -209,9 +262,9 @@ def _spec(model: str) -> ModelSpec:
 def _instant(spec: ModelSpec, as_of: str | None, partition: str | None) -> datetime:
     if (as_of is None) == (partition is None):
         raise AsOfMissingError(
-            "pass exactly one of --as-of (an instant) and --partition (a day, acting from its start)"
+            "pass exactly one of --as-of (an instant) and --partition (a day, acting from when its schedule comes to it)"
         )
-    return spec.partition(partition).start if partition else parse_instant(str(as_of), spec.timezone)
+    return spec.training_as_of(spec.partition(partition)) if partition else parse_instant(str(as_of), spec.timezone)
 
 
 def _partition(spec: ModelSpec, key: str | None) -> Partition:

@@ -9,6 +9,9 @@ from evenkeel.vocabulary.verdict import DriftOutcome, DriftVerdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NAMED = 10
+"""How many columns a reason names before it only counts: reasons travel between tasks and are to stay small."""
+
 
 def judge_drift(moved: Mapping[str, bool], *, rows: int, min_rows: int, share: float) -> DriftVerdict:
     """Whether a window drifted from its reference.
@@ -28,7 +31,8 @@ def judge_drift(moved: Mapping[str, bool], *, rows: int, min_rows: int, share: f
         )
     if not names:
         return DriftVerdict(DriftOutcome.NONE, f"none of {len(moved)} columns moved", numbers)
-    sentence = f"{len(names)} of {len(moved)} columns moved ({', '.join(sorted(names))})"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    sentence = f"{len(names)} of {len(moved)} columns moved ({', '.join(sorted(names)[:_NAMED])}{more})"
     if found >= share:
         return DriftVerdict(DriftOutcome.DRIFT, f"{sentence}: at least the share {share:g}", numbers)
     return DriftVerdict(DriftOutcome.WATCH, f"{sentence}: less than the share {share:g}", numbers)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ def decide_retraining(
         checks: drift checks of the model, any order; those after `as_of` do not exist yet and are left out.
         as_of: the instant the decision acts from.
         champion: the champion effective then; only checks of it count, so that a promotion answers what came before.
-        retrains: as-of of each retraining on record. One less than the cooldown away answers this signal too: a backfill
-            may hear of an earlier signal after a later one, and a cause is answered once.
+        retrains: as-of of each retraining on record; those after `as_of` do not exist yet and are left out.
         needed: signals needed among the last `of` checks.
         of: how many checks are looked at.
         cooldown: how far apart retrainings are at least.
@@ -55,7 +55,7 @@ def decide_retraining(
     numbers = {"signals": len(signals), "decayed": decayed, "checks": len(recent), "needed": needed, "of": of}
     if champion is None:
         return Verdict(Outcome.REFUSE, "there is no champion to replace: train one first", numbers)
-    near = [one for one in retrains if abs(as_of - one) < cooldown]
+    near = [one for one in retrains if timedelta(0) <= as_of - one < cooldown]
     if near:
         return Verdict(
             Outcome.REFUSE,

@@ -24,6 +24,9 @@ PAGE = """\
 <h2>{{ severity | capitalize }}</h2>
 <ul>{% for sentence in sentences %}<li>{{ sentence | e }}</li>{% endfor %}</ul>
 {% endfor %}
+{% if unevaluated %}<h2>Not evaluated</h2>
+<ul>{% for sentence in unevaluated %}<li>{{ sentence | e }}</li>{% endfor %}</ul>
+{% endif -%}
 <nav>{% for section in sections[1:] -%}
 <a href="#section-{{ loop.index }}">{{ section['section_name'] | string | e }}</a>
 {% endfor %}</nav>

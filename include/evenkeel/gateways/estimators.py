@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.metrics import Task
     from evenkeel.vocabulary.spec import Candidate, Features
 
+_NAMED = 10
+"""How many missing features a message names before it only counts."""
+
 
 def build_estimator(candidate: Candidate, features: Features, seed: int) -> Pipeline:
     """The candidate's estimator behind the imputing and encoding its `encoding` asks for, seeded where it takes a seed.
@@ -88,7 +91,10 @@ def predict(estimator: Pipeline, frame: pd.DataFrame, task: Task) -> NDArray[np.
     wanted = list(estimator.feature_names_in_)
     missing = [name for name in wanted if name not in frame]
     if missing:
-        raise FeatureError(f"the model was fitted on {', '.join(missing)}, which the rows do not have (any more)")
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise FeatureError(
+            f"the model was fitted on {', '.join(missing[:_NAMED])}{more}, which the rows do not have (any more)"
+        )
     seen = frame[wanted]
     if task == "regression":
         return np.asarray(estimator.predict(seen), dtype=np.float64)

@@ -6,6 +6,7 @@ A context lives as long as one validation: nothing is shared between runs, nothi
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +30,18 @@ from jinja2 import ChoiceLoader, DictLoader
 
 from evenkeel.gateways.data_docs_page import TEMPLATES
 from evenkeel.gateways.findings import Finding, Outcome, bad_rows, find, is_private, presentable
-from evenkeel.gateways.suites import PARAMETER, SEVERITIES, Entry, Suite, choices, label, parse, read_text, unknown
+from evenkeel.gateways.suites import (
+    PARAMETER,
+    PARAMETERS,
+    SEVERITIES,
+    Entry,
+    Suite,
+    choices,
+    label,
+    parse,
+    read_text,
+    unknown,
+)
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, SpecError
 
@@ -52,7 +64,8 @@ class Validation:
     """What a suite found in a frame.
 
     `bad_rows` maps a row's position in the frame to its reasons, from failed expectations about rows of severity
-    warning; `html` is one self-contained page.
+    warning; `unevaluated` says which expectations could not be held against it, and why; `html` is one self-contained page,
+    empty where none was drawn.
     """
 
     suite: str
@@ -61,6 +74,7 @@ class Validation:
     evaluated: int
     findings: tuple[Finding, ...]
     bad_rows: Mapping[int, tuple[str, ...]]
+    unevaluated: tuple[str, ...]
     html: str
 
 
@@ -91,11 +105,14 @@ class Expectations:
         run_name: str,
         key: Sequence[str] = (),
         private: Sequence[str] = (),
+        finite: Sequence[str] = (),
+        parameters: Mapping[str, float] | None = None,
+        draw: bool = True,
     ) -> Validation:
         """Hold a frame against a suite.
 
         A missing column is a critical finding, whatever the severity of the expectations that ask for it: none of
-        them could be looked at.
+        them could be looked at. An expectation whose parameter has no value is not evaluated, and named.
 
         Args:
             frame: the rows, of any index.
@@ -103,14 +120,20 @@ class Expectations:
             run_name: the page's title.
             key: columns that name a row in examples.
             private: columns of which no value may be shown, neither in a finding nor on the page.
+            finite: numeric columns in which an infinite value is a warning, whatever the suite says.
+            parameters: values of the suite's parameters beside `partitions`; one that is not here has none.
+            draw: whether the page is drawn.
 
         Raises:
             SpecError: for a suite that is missing or wrong.
             EvenkeelError: for an expectation that could not be evaluated, which is never a pass.
         """
         loaded = self._load(suite)
-        plan = _plan(loaded, frame)
-        raw = _evaluate(loaded.name, plan, frame, private)
+        given = {"partitions": _partitions(frame), **(parameters or {})}
+        planned = _plan(loaded, frame, finite)
+        plan = [entry for entry in planned if given.keys() >= set(entry.parameters)]
+        unevaluated = tuple(_unevaluated(entry, given) for entry in planned if entry not in plan)
+        raw = _evaluate(loaded.name, plan, frame, private, given)
         outcomes = [
             Outcome(_reckoned(entry, one), bool(one.success), one.result) for entry, one in zip(plan, raw, strict=True)
         ]
@@ -120,10 +143,21 @@ class Expectations:
         for outcome, one in zip(outcomes, raw, strict=True):
             one.result = presentable(outcome, private)
         facts = {"suite": loaded.name, "suite_hash": loaded.hash, "rows": len(frame), "evaluated": len(plan)}
-        page = _page(raw, findings, len(aside), facts | {"run_name": run_name})
-        return Validation(loaded.name, loaded.hash, len(frame), len(plan), findings, aside, page)
+        told = facts | {"run_name": run_name, "unevaluated": unevaluated}
+        page = _page(raw, findings, len(aside), told) if draw else ""
+        return Validation(loaded.name, loaded.hash, len(frame), len(plan), findings, aside, unevaluated, page)
 
-    def _load(self, name: str) -> Suite:
+    def _load(self, name: str, extended_by: tuple[str, ...] = ()) -> Suite:
+        """A suite with what it extends before its own."""
+        own = self._load_file(name)
+        if own.extends is None:
+            return own
+        if own.extends in (name, *extended_by):
+            raise SpecError([f"{label(self._folder, name)}: extends: {own.extends!r} leads back to itself"])
+        base = self._load(own.extends, (name, *extended_by))
+        return Suite(name, dict(enumerate([*base.entries.values(), *own.entries.values()])))
+
+    def _load_file(self, name: str) -> Suite:
         text = read_text(self._folder, name)
         if (name, text) not in self._checked:
             file = label(self._folder, name)
@@ -163,10 +197,10 @@ def _refusals(error: ValueError | TypeError) -> list[str]:
     return [f".{kwarg}: {message}" for kwarg, message in first.items()] or [f": {about_all}"]
 
 
-def _plan(suite: Suite, frame: pd.DataFrame) -> list[Entry]:
+def _plan(suite: Suite, frame: pd.DataFrame, finite: Sequence[str]) -> list[Entry]:
     """The entries that can be looked at, and for each missing column one that says so."""
     there = set(frame.columns)
-    entries = list(suite.entries.values())
+    entries = [*suite.entries.values(), *(_finite(column) for column in finite)]
     plan = [entry for entry in entries if entry.type == _EXIST or there.issuperset(entry.columns)]
     told = {entry.columns for entry in plan if entry.type == _EXIST and entry.severity == "critical"}
     wanted = dict.fromkeys(column for entry in entries if entry.type != _EXIST for column in entry.columns)
@@ -174,11 +208,29 @@ def _plan(suite: Suite, frame: pd.DataFrame) -> list[Entry]:
     return plan + [Entry(_EXIST, {"column": column}) for column in missing]
 
 
-def _evaluate(suite: str, plan: list[Entry], frame: pd.DataFrame, private: Collection[str]) -> list[Any]:
+def _finite(column: str) -> Entry:
+    """Every feature is a number or missing; estimators differ in what they make of an infinite one, some say nothing."""
+    largest = sys.float_info.max
+    kwargs = {"column": column, "min_value": -largest, "max_value": largest}
+    return Entry("expect_column_values_to_be_between", kwargs, "warning", "An infinite value is no number.")
+
+
+def _unevaluated(entry: Entry, given: Mapping[str, float]) -> str:
+    missing = [name for name in entry.parameters if name not in given]
+    return f"{entry.name}: " + "; ".join(f"{name} has no value, {PARAMETERS[name]}" for name in missing)
+
+
+def _evaluate(
+    suite: str,
+    plan: list[Entry],
+    frame: pd.DataFrame,
+    private: Collection[str],
+    parameters: Mapping[str, float],
+) -> list[Any]:
     """One result for each entry, in order. Raises EvenkeelError where one could not be evaluated."""
     try:
         with _quiet():
-            found = _run(suite, plan, frame.reset_index(drop=True))
+            found = _run(suite, plan, frame.reset_index(drop=True), parameters)
     except Exception as error:  # the vendor may raise anything; all of it means that nothing was validated
         said = f"suite {suite} could not be evaluated: {type(error).__name__}"
         if private:
@@ -199,7 +251,7 @@ def _evaluate(suite: str, plan: list[Entry], frame: pd.DataFrame, private: Colle
     return [results[index] for index in range(len(plan))]
 
 
-def _run(suite: str, plan: list[Entry], frame: pd.DataFrame) -> list[Any]:
+def _run(suite: str, plan: list[Entry], frame: pd.DataFrame, parameters: Mapping[str, float]) -> list[Any]:
     # Without a configuration of ours it would make a folder for Data Docs, and show progress bars.
     settings = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
@@ -217,7 +269,7 @@ def _run(suite: str, plan: list[Entry], frame: pd.DataFrame) -> list[Any]:
     validated = batch.validate(
         gx.ExpectationSuite(suite, expectations=expectations),
         result_format={"result_format": "COMPLETE"},
-        expectation_parameters={"partitions": _partitions(frame)},
+        expectation_parameters=dict(parameters),
     )
     return list(validated.results)
 
@@ -270,6 +322,8 @@ def _page(raw: list[Any], findings: tuple[Finding, ...], aside: int, facts: dict
         verdict, headline = "refuse", f"refused: {len(said['critical'])} critical, {mild}"
     elif findings:
         verdict, headline = "warn", f"{mild}, {aside} rows with reasons to be set aside"
+    if facts["unevaluated"]:
+        headline += f"; {len(facts['unevaluated'])} not evaluated"
     with _quiet():
         document = ValidationResultsPageRenderer().render(validation)
         page: str = _view().render(document, findings=said, verdict=verdict, headline=headline, **facts)

@@ -128,6 +128,8 @@ def _detail(outcome: Outcome, private: Collection[str]) -> str:
         return "the column is missing"
     seen = result.get("observed_value")
     seen = result.get("partial_unexpected_list") if seen is None else seen
+    if seen is None and "partial_missing_list" in result:
+        return f"{_short(result['partial_missing_list'])} is missing"
     observed = "a value that is not shown" if is_private(entry, private) else _short(seen)
     rule = [f"{name}={_short(value)}" for name, value in entry.kwargs.items() if value not in entry.columns]
     return f"observed {observed}, expected {', '.join(rule)}"

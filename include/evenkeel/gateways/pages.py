@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import uuid
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,11 +24,13 @@ class Pages:
         self._root = f"{root.rstrip('/')}/_pages"
 
     def put(self, name: str, html: str) -> str:
-        """Keep a page, replacing an earlier one of that name; return the name."""
+        """Keep a page whole or not at all, replacing an earlier one of that name; return the name."""
         path = self._path(name)
         self._filesystem.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        draft = f"{path}.{uuid.uuid4().hex}.draft"
         # A drift report brings its own plotting library: megabytes that compress to a third.
-        self._filesystem.pipe_file(path, gzip.compress(html.encode(), mtime=0))
+        self._filesystem.pipe_file(draft, gzip.compress(html.encode(), mtime=0))
+        self._filesystem.mv(draft, path)
         return name
 
     def get(self, name: str) -> bytes:

@@ -6,11 +6,13 @@ import fcntl
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -68,6 +70,7 @@ KEY = "evenkeel.key"
 DIGEST = "evenkeel.model_sha256"
 """Tag of a run and of its version: SHA-256 of the model file, compared before the file is loaded."""
 
+_BEGUN = "evenkeel.begun_at"
 _MODEL = "evenkeel.model_id"
 _LOCATION = "evenkeel.model_location"
 _FILE = "model.skops"
@@ -125,16 +128,50 @@ class Registry:
         """
         client = self._client
         experiment = self._experiment(model)
-        found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1, order_by=["start_time ASC"])
-        if not found:
-            labels = {**tags, KEY: key, "mlflow.source.name": "evenkeel", "mlflow.source.type": "JOB"}
-            return str(client.create_run(experiment, tags=labels, run_name=name).info.run_id)
-        run = found[0]
-        if run.info.status not in {"RUNNING", "FINISHED"}:
-            client.update_run(run.info.run_id, "RUNNING")
-        if DIGEST not in run.data.tags:  # until there is a model, the run tells of its last attempt
-            self.log(run.info.run_id, tags=tags)
-        return str(run.info.run_id)
+        now = {_BEGUN: datetime.now(UTC).isoformat(timespec="milliseconds")}
+        with self._one_at_a_time():
+            found = self._runs_of_key(experiment, key)
+            made = None
+            if not found:
+                labels = {**tags, **now, KEY: key, "mlflow.source.name": "evenkeel", "mlflow.source.type": "JOB"}
+                made = client.create_run(experiment, tags=labels, run_name=name).info.run_id
+                found = self._runs_of_key(experiment, key)
+            run, *ghosts = found
+            # A server lets two processes make a run of one key at the same moment, and may be left by one that was killed
+            # before it took its own back: the earliest stays.
+            for ghost in ghosts:
+                if DIGEST not in ghost.data.tags:
+                    client.delete_run(ghost.info.run_id)
+        run_id = str(run.info.run_id)
+        if run_id == made or run.info.status == "FINISHED":
+            return run_id
+        if run.info.status != "RUNNING":
+            client.update_run(run_id, "RUNNING")
+        # Until there is a model, the run tells of its last attempt.
+        self.log(run_id, tags=now if DIGEST in run.data.tags else {**tags, **now})
+        return run_id
+
+    @_asks("end the orphan runs of")
+    def close_orphans(self, model: str, before: datetime) -> list[str]:
+        """End, as KILLED, the model's runs that were begun before an instant and are still RUNNING; return their ids.
+
+        Such a run belongs to a process that died. `begin` takes it up again by its key, as the same run.
+        """
+        client = self._client
+        experiment = client.get_experiment_by_name(model)
+        if experiment is None:
+            return []
+        running: list[Any] = []
+        token: str | None = ""
+        while token is not None:
+            condition = f"attributes.status = 'RUNNING' and tags.`{KEY}` LIKE '%'"
+            page = client.search_runs([experiment.experiment_id], condition, page_token=token or None)
+            running += page
+            token = page.token or None
+        orphans = [str(run.info.run_id) for run in running if _begun(run) < before]
+        for run_id in orphans:
+            client.set_terminated(run_id, "KILLED")
+        return orphans
 
     @_asks("write to run")
     def log(
@@ -145,10 +182,18 @@ class Registry:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Write parameters, metrics and tags; a parameter may be repeated with its value and not with another."""
+        """Write parameters, metrics and tags; a parameter may be repeated with its value and not with another.
+
+        A metric that shows the value already is not written again: MLflow would keep it twice in the metric's history.
+        """
         now = int(time.time() * 1000)
+        shown = self._client.get_run(run_id).data.metrics if metrics else {}
         entries: list[Param | Metric | RunTag] = [Param(key, str(value)) for key, value in (params or {}).items()]
-        entries += [Metric(key, float(value), now, 0) for key, value in (metrics or {}).items()]
+        entries += [
+            Metric(key, float(value), now, 0)
+            for key, value in (metrics or {}).items()
+            if shown.get(key) != float(value)
+        ]
         entries += [RunTag(key, str(value)) for key, value in (tags or {}).items()]
         for start in range(0, len(entries), _BATCH):
             part = entries[start : start + _BATCH]
@@ -243,28 +288,14 @@ class Registry:
         """
         client = self._client
         present = self._versions_of_run(model, run_id)
-        if present:
-            return present[0]
-        stored = client.get_run(run_id).data.tags
-        if DIGEST not in stored:
-            raise EvenkeelError(
-                f"run {run_id} of {model} has no model to register; log_model must come before register"
-            )
-        with _unless("RESOURCE_ALREADY_EXISTS"):
-            client.create_registered_model(model)
-        made = client.create_model_version(
-            model,
-            stored[_LOCATION],
-            run_id,
-            tags={**tags, DIGEST: stored[DIGEST]},
-            description=description,
-            await_creation_for=0,
-            model_id=stored[_MODEL],
-        )
-        # MLflow lets two tasks make a version of one run at the same time: the lower number stays.
-        first, *others = self._versions_of_run(model, run_id)
-        if int(made.version) in {other.number for other in others}:
-            client.delete_model_version(model, made.version)
+        if not present:
+            self._make_version(model, run_id, tags, description)
+            present = self._versions_of_run(model, run_id)
+        # MLflow lets two tasks make a version of one run at the same time: the lowest number stays.
+        first, *ghosts = present
+        for ghost in ghosts:
+            with _unless("RESOURCE_DOES_NOT_EXIST"):  # the other task took it back already
+                client.delete_model_version(model, str(ghost.number))
         return first
 
     def version(self, model: str, number: int) -> Version:
@@ -342,11 +373,23 @@ class Registry:
         if file is None:
             return MlflowClient(uri, registry_uri=uri)
         # The first client makes the tables; two processes at once would both try.
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with (file.parent / f".{file.name}.lock").open("w") as lock, warnings.catch_warnings():
+        with self._one_at_a_time(), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of SQLAlchemy, about MLflow's own mapping
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                _make_database(uri, file)
             return MlflowClient(uri, registry_uri=uri)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Where MLflow is a file, the processes that use it take turns; those of a server have no such means. Not reentrant."""
+        file = self._address.database_file
+        if file is None:
+            yield
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with (file.parent / f".{file.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _experiment(self, model: str) -> str:
         found = self._client.get_experiment_by_name(model)
@@ -361,10 +404,43 @@ class Registry:
             return str(self._client.create_experiment(model, artifact_location=self._address.artifacts(model)))
         return str(self._client.get_experiment_by_name(model).experiment_id)
 
+    def _runs_of_key(self, experiment: str, key: str) -> list[Any]:
+        found = self._client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")
+        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
     def _blank_model(self, run_id: str, experiment: str) -> Any:
         # A call that was killed has left a model without its tags on the run: fill that one.
-        begun = self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1)
-        return begun[0] if begun else self._client.create_logged_model(experiment, name="model", source_run_id=run_id)
+        with self._one_at_a_time():
+            if not self._models_of_run(run_id, experiment):
+                self._client.create_logged_model(experiment, name="model", source_run_id=run_id)
+            first, *ghosts = self._models_of_run(run_id, experiment)
+            for ghost in ghosts:
+                with _unless("RESOURCE_DOES_NOT_EXIST"):
+                    self._client.delete_logged_model(ghost.model_id)
+        return first
+
+    def _models_of_run(self, run_id: str, experiment: str) -> list[Any]:
+        found = self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+        return sorted(found, key=lambda model: (model.creation_timestamp, model.model_id))
+
+    def _make_version(self, model: str, run_id: str, tags: Mapping[str, str], description: str) -> None:
+        client = self._client
+        stored = client.get_run(run_id).data.tags
+        if DIGEST not in stored:
+            raise EvenkeelError(
+                f"run {run_id} of {model} has no model to register; log_model must come before register"
+            )
+        with _unless("RESOURCE_ALREADY_EXISTS"):
+            client.create_registered_model(model)
+        client.create_model_version(
+            model,
+            stored[_LOCATION],
+            run_id,
+            tags={**tags, DIGEST: stored[DIGEST]},
+            description=description,
+            await_creation_for=0,
+            model_id=stored[_MODEL],
+        )
 
     def _versions_of_run(self, model: str, run_id: str) -> list[Version]:
         return [one for one in self._search(f"name = '{model}' and run_id = '{run_id}'") if one.run_id == run_id]
@@ -385,6 +461,24 @@ class Registry:
             return _version(found), str(found.source)
         there = ", ".join(str(one.number) for one in self.versions(model)) or "none"
         raise ServiceError(f"{model} has no version {number} in MLflow at {self._address.shown}; there are: {there}")
+
+
+def _make_database(uri: str, file: Path) -> None:
+    """Let MLflow make its tables, whole or not at all: it does so in many commits, and cannot go on after a kill between two."""
+    folder = file.parent / f".{file.name}.draft"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    place, _, name = uri.partition("?")[0].rpartition("/")
+    MlflowClient(f"{place}/.{name}.draft/{name}")
+    (folder / file.name).rename(file)
+    folder.rmdir()
+
+
+def _begun(run: Any) -> datetime:
+    """When a run was begun, or taken up again."""
+    if _BEGUN in run.data.tags:
+        return datetime.fromisoformat(run.data.tags[_BEGUN])
+    return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
 
 
 def _version(found: Any) -> Version:

@@ -295,7 +295,8 @@ def _typed(found: pa.Table, table: Table, *, name: str) -> pa.Table:
 def _cast(array: pa.ChunkedArray, kind: ColumnType) -> pa.ChunkedArray:
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)  # a file whose values are all missing has no type
+    # A file whose values are all missing has no type.
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
     if kind == "string" and not any(is_one(array.type) for is_one in text):
         raise pa.ArrowInvalid("values of another type are not turned into text")
     cast = array.cast(_ARROW[kind])

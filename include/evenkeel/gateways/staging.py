@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import uuid
@@ -22,15 +23,17 @@ KEEP = timedelta(days=7)
 
 
 class Staging:
-    """Files `<lake>/_staging/<model>/<run>/<name>`, written whole or not at all.
+    """Files `<lake>/_staging/<model>/<run>@<owner>/<name>`, written whole or not at all.
 
     Args:
         lake: the lake's URI, on any store fsspec knows.
+        owner: whose files they are: two DAG runs about one partition never see each other's, a retry sees its own.
     """
 
-    def __init__(self, lake: str) -> None:
+    def __init__(self, lake: str, *, owner: str = "") -> None:
         self._filesystem, root = fsspec.core.url_to_fs(lake)
         self._root = f"{root.rstrip('/')}/_staging"
+        self._owner = hashlib.sha256(owner.encode()).hexdigest()[:8]
 
     def put(self, run: str, name: str, frame: pd.DataFrame) -> None:
         """Keep a frame for the next step, replacing an earlier attempt's."""
@@ -42,8 +45,9 @@ class Staging:
 
     def put_bytes(self, run: str, name: str, content: bytes) -> None:
         """Keep bytes for the next step."""
-        path = f"{self._root}/{run}/{name}"
-        self._filesystem.makedirs(f"{self._root}/{run}", exist_ok=True)
+        folder = self._folder(run)
+        path = f"{folder}/{name}"
+        self._filesystem.makedirs(folder, exist_ok=True)
         draft = f"{path}.{uuid.uuid4().hex}.draft"
         self._filesystem.pipe_file(draft, content)
         self._filesystem.mv(draft, path)
@@ -51,7 +55,7 @@ class Staging:
     def get_bytes(self, run: str, name: str) -> bytes:
         """Bytes an earlier step kept. Raises StagingMissingError where they are not there (any more)."""
         try:
-            content: Any = self._filesystem.cat_file(f"{self._root}/{run}/{name}")
+            content: Any = self._filesystem.cat_file(f"{self._folder(run)}/{name}")
         except FileNotFoundError as error:
             raise StagingMissingError(
                 f"{run}/{name} is not staged: the step that makes it has not run, or ran more than {KEEP.days} days ago; "
@@ -68,6 +72,9 @@ class Staging:
         note: dict[str, Any] = json.loads(self.get_bytes(run, f"{name}.json"))
         return note
 
+    def _folder(self, run: str) -> str:
+        return f"{self._root}/{run}@{self._owner}"
+
     def sweep(self, model: str) -> int:
         """Drop what runs of a model staged longer ago than KEEP; return how many runs' files went."""
         folder = f"{self._root}/{model}"
@@ -78,7 +85,9 @@ class Staging:
         for run in self._filesystem.glob(f"{folder}/*/*"):
             # Other runs sweep at the same time; what is gone already is swept.
             with contextlib.suppress(FileNotFoundError):
-                files = self._filesystem.ls(run, detail=False)
+                files = self._filesystem.ls(run, detail=False) or [
+                    run
+                ]  # a folder without files may be about to get its first
                 if all(_utc(self._filesystem.modified(one)) < limit for one in files):
                     self._filesystem.rm(run, recursive=True)
                     swept += 1

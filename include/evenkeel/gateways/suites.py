@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("critical", "warning")
 PARAMETER = "$PARAMETER"
-PARAMETERS = ("partitions",)
-"""Names a kwarg may reckon with, as in `min_value: {$PARAMETER: "100 * partitions"}`: how many the frame spans.
+PARAMETERS = {
+    "partitions": "the frame spans none",
+    "recent_rows": "too few partitions came before to say how many rows are usual",
+    "recent_label_mean": "too few labels came before these to say what is usual",
+}
+"""Names a kwarg may reckon with, as in `min_value: {$PARAMETER: "0.5 * recent_rows * partitions"}`, and why one has no value.
 
-The vendor's own words would allow more, the clock among it; what a suite says must not change with the day it is run.
+`partitions` is how many the frame spans, `recent_rows` the median rows of the partitions before,
+`recent_label_mean` the mean label of the training rows before the holdout. The vendor's own words would allow more, the clock
+among it; what a suite says must not change with the day it is run.
 """
-_SUITE_KEYS = ("name", "expectations")
+_SUITE_KEYS = ("name", "extends", "expectations")
 _ENTRY_KEYS = ("type", "kwargs", "severity", "notes")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
 
@@ -52,13 +58,20 @@ class Entry:
         """Type and columns in words, for a message."""
         return f"{self.type} on {', '.join(self.columns)}" if self.columns else self.type
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters its kwargs reckon with."""
+        given = [value[PARAMETER] for value in self.kwargs.values() if isinstance(value, dict) and PARAMETER in value]
+        return tuple(dict.fromkeys(name for one in given for name in _names(one)))
+
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file, read: its entries by their place in the file, counted from 0."""
+    """A suite file, read: its entries by their place in the file, counted from 0, and the suite it extends."""
 
     name: str
     entries: Mapping[int, Entry]
+    extends: str | None = None
 
     @property
     def hash(self) -> str:
@@ -92,6 +105,10 @@ def parse(text: str, name: str, file: str) -> tuple[Suite, list[str]]:
     mistakes = [*twins, *unknown(file, "", content, _SUITE_KEYS)]
     if content.get("name") != name:
         mistakes.append(f"{file}: name: {content.get('name')!r} must equal the file's name, {name!r}")
+    base = content.get("extends")
+    if base is not None and not isinstance(base, str):
+        mistakes.append(f"{file}: extends: must name a suite, got {base!r}")
+        base = None
     entries: dict[int, Entry] = {}
     for index, item in enumerate(content["expectations"]):
         entry, found = _entry(item, file, f"expectations.{index}")
@@ -100,7 +117,7 @@ def parse(text: str, name: str, file: str) -> tuple[Suite, list[str]]:
             entries[index] = entry
     if not content["expectations"]:
         mistakes.append(f"{file}: expectations: is empty, and a gate that expects nothing guards nothing")
-    return Suite(name, entries), mistakes
+    return Suite(name, entries, base), mistakes
 
 
 def label(folder: Path, name: str) -> str:
@@ -147,11 +164,15 @@ def _strange_parameters(kwargs: dict[str, Any], file: str, where: str) -> list[s
     for kwarg, value in kwargs.items():
         if not isinstance(value, dict) or PARAMETER not in value:
             continue
-        for name in re.findall(r"[A-Za-z_]\w*", str(value[PARAMETER])):
+        for name in _names(value[PARAMETER]):
             if name not in PARAMETERS:
                 hint = choices(name, list(PARAMETERS))
                 mistakes.append(f"{file}: {where}.kwargs.{kwarg}: {name!r} is no parameter.{hint}")
     return mistakes
+
+
+def _names(reckoning: object) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", str(reckoning))
 
 
 def _twins(node: yaml.Node | None) -> list[str]:

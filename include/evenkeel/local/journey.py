@@ -77,14 +77,22 @@ class Journey:
         """Train as of a date. Raises ServiceError where the training fails."""
         self._run(self.dag("train"), f"journey__{as_of}", {"as_of": as_of.isoformat()})
 
-    def score(self, first: date, last: date) -> None:
-        """Score the days first..last. Raises ServiceError where a run fails."""
-        self._backfill(self.dag("score"), first, last)
+    def live(self, first: date, last: date, *, trainings: bool = False) -> None:
+        """Live through the days first..last as they would have happened: score, check, answer signals.
 
-    def check(self, first: date, last: date) -> None:
-        """Check the days first..last for drift and decay, and wait until every signal is answered."""
-        self._backfill(self.dag("drift_check"), first, last)
+        The backfills are started together, checks before scores, and in no order that matters: each run waits for what its
+        as-of needs. `trainings` adds the scheduled ones. Raises ServiceError where a run fails.
+        """
+        pipelines = ["drift_check", "score", *(["train"] if trainings else [])]
+        started = [(pipeline, self.start_backfill(pipeline, first, last)) for pipeline in pipelines]
+        for pipeline, number in started:
+            self.wait_for_backfill(pipeline, number, first, last)
         self.wait_for_answers()
+
+    def score(self, first: date, last: date) -> None:
+        """Score the days first..last with the champions that are on record, waiting for no check. Raises as `live`."""
+        number = self.start_backfill("score", first, last, {"wait": False})
+        self.wait_for_backfill("score", number, first, last)
 
     def promotions(self) -> list[Promotion]:
         """The promotions that signals have launched so far, oldest first."""
@@ -107,30 +115,36 @@ class Journey:
         if run["state"] != "success":
             raise ServiceError(self._failure(dag_id, run_id))
 
-    def _backfill(self, dag_id: str, first: date, last: date) -> None:
+    def start_backfill(self, pipeline: str, first: date, last: date, conf: dict[str, Any] | None = None) -> int:
+        """Start a backfill of a pipeline's days first..last; returns its id."""
         start, end = (datetime(day.year, day.month, day.day, tzinfo=self._zone) for day in (first, last))
         # A backfill picks the runs by their own instant, which may lie hours or a day after the partition's start.
-        number = self._start_backfill(dag_id, start, end + timedelta(hours=23, minutes=59))
-        total = (last - first).days + 1
-        counts = self.client.wait_for_backfill(
-            number,
-            timeout=_RUN_TIMEOUT,
-            on_progress=lambda now: self.say(f"{dag_id} {first} to {last}: {now.get('success', 0)} of {total} done"),
-        )
-        if counts.get("failed"):
-            failed = [run["dag_run_id"] for run in self.client.runs(dag_id, state="failed")]
-            raise ServiceError("; ".join(self._failure(dag_id, run_id) for run_id in failed[:3]))
-
-    def _start_backfill(self, dag_id: str, start: datetime, end: datetime) -> int:
+        end += timedelta(hours=23, minutes=59)
         deadline = time.monotonic() + _RUN_TIMEOUT
         while True:
             try:
-                return self.client.backfill(dag_id, start, end, max_active_runs=4, reprocess="failed")
+                return self.client.backfill(
+                    self.dag(pipeline), start, end, max_active_runs=4, reprocess="failed", conf=conf
+                )
             except RequestRefusedError as error:
                 # Airflow notices the end of the DAG's last backfill only every 30 s, and refuses another until then.
                 if error.status != _CONFLICT or time.monotonic() > deadline:
                     raise
                 time.sleep(1)
+
+    def wait_for_backfill(self, pipeline: str, number: int, first: date, last: date) -> None:
+        """Wait until all runs of a backfill are finished. Raises ServiceError where one failed."""
+        dag_id = self.dag(pipeline)
+        counts = self.client.wait_for_backfill(
+            number,
+            timeout=_RUN_TIMEOUT,
+            on_progress=lambda now: self.say(
+                f"{dag_id} {first} to {last}: {now.get('success', 0)} of {sum(now.values())} done"
+            ),
+        )
+        if counts.get("failed"):
+            failed = [run["dag_run_id"] for run in self.client.runs(dag_id, state="failed")]
+            raise ServiceError("; ".join(self._failure(dag_id, run_id) for run_id in failed[:3]))
 
     def wait_for_answers(self) -> None:
         """Wait until every signal that was sent has been answered. Raises ServiceError where an answer failed."""

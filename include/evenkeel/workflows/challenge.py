@@ -21,7 +21,8 @@ from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.evidence import code_version, environment_hash
-from evenkeel.workflows.train import training_id, training_run
+from evenkeel.workflows.ledger import champion_met
+from evenkeel.workflows.train import training_id, training_run, training_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +51,7 @@ class Evaluated:
     metrics: dict[str, float]
     opponent: str
     opponent_version: int | None
+    champion: int | None
     opponent_metrics: dict[str, float]
     labels: int
     data_version: str
@@ -68,6 +70,7 @@ class Registered:
 @dataclass(frozen=True)
 class _Opponent:
     name: str
+    champion: int | None  # who was champion, whether or not it could be asked
     version: int | None
     predicted: NDArray[np.float64]
     classes: tuple[Any, ...]
@@ -98,6 +101,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
         metrics=evaluate(spec.task, labels, predicted, classes),
         opponent=opponent.name,
         opponent_version=opponent.version,
+        champion=opponent.champion,
         opponent_metrics=evaluate(spec.task, labels, opponent.predicted, opponent.classes),
         labels=len(holdout),
         data_version=data_version,
@@ -117,7 +121,6 @@ def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     evaluated = gateways.staging.get_note(run, "evaluated")
     tags = _lineage(spec, as_of, evaluated["training"], evaluated["data_version"], gateways) | {
         "evenkeel.candidate": evaluated["candidate"],
-        "evenkeel.met": evaluated["opponent"],
         f"evenkeel.holdout.{spec.promotion.metric}": f"{evaluated['metrics'][spec.promotion.metric]:.6f}",
     }
     with _failing(evaluated["run_id"], gateways):
@@ -143,7 +146,11 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
         margin=spec.promotion.margin,
         min_labels=spec.promotion.min_labels,
     )
-    tags = {"evenkeel.verdict": str(verdict.outcome), "evenkeel.reason": verdict.reason}
+    tags = {
+        "evenkeel.met": evaluated["opponent"],
+        "evenkeel.verdict": str(verdict.outcome),
+        "evenkeel.reason": verdict.reason,
+    }
     gateways.registry.tag_version(spec.model, version, tags)
     gateways.staging.put_note(run, "verdict", verdict.as_dict())
     return verdict
@@ -183,18 +190,18 @@ def _opponent(
     classes: tuple[Any, ...],
     gateways: Gateways,
 ) -> _Opponent:
-    entry = gateways.ledger.champion(spec.model, as_of)
+    # Repeated after its own promotion, a training meets whom it met then.
+    entries = gateways.ledger.entries(spec.model)
+    entry = champion_met(entries, training_subject(spec, as_of), as_of)
     number = None if entry is None else entry.version
-    if entry is not None and (entry.training or "").startswith(training_id(spec, as_of)):
-        number = entry.previous_version  # repeated after its own promotion, a training meets whom it met then
     name = "the baseline"
     if number is not None:
         try:
-            return _Opponent(f"champion {number}", number, *predict_version(spec, number, holdout, gateways))
+            return _Opponent(f"champion {number}", number, number, *predict_version(spec, number, holdout, gateways))
         except FeatureError as error:  # the spec dropped a feature: the champion cannot be asked about these rows
             name = f"the baseline (champion {number} cannot be asked: {error})"
     guessed = baseline(spec.task, train[c.LABEL].to_numpy(), len(holdout), classes)
-    return _Opponent(name, None, guessed, classes)
+    return _Opponent(name, number, None, guessed, classes)
 
 
 def _learnt_from(
@@ -241,8 +248,11 @@ def _log_run(
     measured |= {f"opponent.{key}": value for key, value in evaluated.opponent_metrics.items()}
     measured |= {f"tuning.{key}": value for key, value in tuning.items()}
     params = {"candidate": candidate.name, "estimator": candidate.estimator, **candidate.params}
-    params |= {"train_rows": len(train), "holdout_rows": evaluated.labels, "opponent": evaluated.opponent}
-    registry.log(run_id, params=params, metrics={key: one for key, one in measured.items() if math.isfinite(one)})
+    params |= {"train_rows": len(train), "holdout_rows": evaluated.labels}
+    # Whom it met is no parameter: judged anew after an earlier decision came late, it meets another.
+    met = {"evenkeel.met": evaluated.opponent}
+    finite = {key: one for key, one in measured.items() if math.isfinite(one)}
+    registry.log(run_id, params=params, metrics=finite, tags=met)
     registry.log_figures(run_id, figures)
     learnt = train[[*spec.features.names, c.LABEL]]
     source = gateways.lake.table_uri(spec.model, TRAINING_SETS)

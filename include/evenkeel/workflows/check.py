@@ -29,7 +29,10 @@ def check_spec(spec: ModelSpec, gateways: Gateways, *, sources: bool = False) ->
     file = f"{spec.model}.yaml"
     mistakes = _feature_function(spec, file)
     mistakes += [f"{file}: {one}" for candidate in spec.training.candidates for one in _estimator(spec, candidate.name)]
-    for key, suite in (("rows", spec.data_gate.rows), ("scores", spec.data_gate.scores)):
+    suites = {"rows": spec.data_gate.rows, "scores": spec.data_gate.scores, "labels": spec.data_gate.labels}
+    for key, suite in suites.items():
+        if suite is None:
+            continue
         mistakes += _tell(f"{file}: data_gate.{key}", partial(gateways.expectations.check_suite, suite))
     if sources:
         tables = {

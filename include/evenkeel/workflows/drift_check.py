@@ -68,9 +68,15 @@ def check_run(spec: ModelSpec, partition: Partition) -> str:
     return f"{spec.model}/drift_check/{partition.key}"
 
 
+def window_of(spec: ModelSpec, partition: Partition) -> list[Partition]:
+    """The partitions a check looks at, in order: the longer of its two windows, ending with its own."""
+    days = max(_days(spec.drift.window), _days(spec.drift.decay.window))
+    return [partition.shift(-back) for back in reversed(range(days))]
+
+
 def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Gathered:
     """Collect the scores that the champion of the day made in the windows that end with the partition, the labels that
-    have matured by its end, and what that champion learnt from.
+    have matured by the check's as-of, and what that champion learnt from.
 
     Raises EvenkeelError where no champion was effective during the partition.
     """
@@ -78,15 +84,15 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     champion = gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))
     if champion is None or champion.version is None:
         raise EvenkeelError(f"{spec.model} {partition}: no champion was effective then, so there is nothing to check")
-    days = max(_days(spec.drift.window), _days(spec.drift.decay.window))
-    keys = [partition.shift(-back).key for back in reversed(range(days))]
+    keys = [one.key for one in window_of(spec, partition)]
     scores = gateways.lake.read(spec.model, SCORES, partitions=keys)
     mine = _of_champion(scores, champion.version)
-    labelled = mine if mine.empty else add_labels(spec, mine, partition.end, gateways.sources)
+    as_of = spec.check_as_of(partition)
+    labelled = mine if mine.empty else add_labels(spec, mine, as_of, gateways.sources)
     reference = _reference(spec, champion, gateways)
     run = check_run(spec, partition)
     gateways.staging.put(run, "scored", labelled)
-    gateways.staging.put(run, "reference", reference)
+    gateways.staging.put(run, "reference", _sample(reference, spec))
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
     result = Gathered(partition.key, champion.version, len(labelled), len(reference), matured)
     promised = champion.numbers.get("challenger")
@@ -117,10 +123,13 @@ def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
         numeric_threshold=spec.drift.numeric_threshold,
         categorical_threshold=spec.drift.categorical_threshold,
         title=f"{spec.model}: {_days(spec.drift.window)} days to {partition} against what the champion learnt from",
+        page=gateways.draws_pages,
     )
     moved = {one.column: one.drifted for one in report.columns}
     verdict = judge_drift(moved, rows=len(current), min_rows=spec.drift.min_rows, share=spec.drift.share)
-    page = gateways.pages.put(f"{spec.model}/drift_check/{partition.key}/drift.html", report.html)
+    page = f"{spec.model}/drift_check/{partition.key}/drift.html" if gateways.draws_pages else None
+    if page is not None:
+        gateways.pages.put(page, report.html)
     gateways.staging.put(run, "columns", pd.DataFrame([asdict(one) for one in report.columns]))
     return _note(run, "drift", Measured(str(verdict.outcome), verdict.reason, dict(verdict.numbers), page), gateways)
 
@@ -131,7 +140,7 @@ def measure_performance(spec: ModelSpec, partition: Partition, gateways: Gateway
     note = gateways.staging.get_note(run, "gathered")
     window = _last(gateways.staging.get(run, "scored"), partition, spec.drift.decay.window)
     known = window[window[c.LABEL].notna()] if c.LABEL in window else window.iloc[:0]
-    measured = _metric(spec, known) if len(known) else None
+    measured = measure_scores(spec, known)[spec.promotion.metric] if len(known) else None
     verdict = judge_decay(
         metric=spec.promotion.metric,
         promised=note["promised"],
@@ -149,7 +158,7 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
     note = gateways.staging.get_note(run, "gathered")
     drift, decay = gateways.staging.get_note(run, "drift"), gateways.staging.get_note(run, "decay")
     row = {
-        "as_of": partition.end,
+        "as_of": spec.check_as_of(partition),
         "champion": note["champion"],
         "rows": note["rows"],
         "labels": note["labels"],
@@ -162,8 +171,8 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
         "decay_numbers": json.dumps(decay["numbers"]),
         "page": drift["page"] or "",
     }
-    metadata = {"spec": spec.hash, "run": gateways.actor}
-    if drift["page"]:
+    metadata = {"spec": spec.hash, "run": gateways.run}
+    if drift["outcome"] != DriftOutcome.INSUFFICIENT_DATA:
         columns = gateways.staging.get(run, "columns")
         gateways.lake.publish(spec.model, CHECK_COLUMNS, partition.key, columns, metadata)
     gateways.lake.publish(spec.model, CHECKS, partition.key, pd.DataFrame([row]), metadata)
@@ -206,13 +215,14 @@ def _sample(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     return frame.sample(spec.drift.sample, random_state=spec.training.seed).reset_index(drop=True)
 
 
-def _metric(spec: ModelSpec, known: pd.DataFrame) -> float:
+def measure_scores(spec: ModelSpec, known: pd.DataFrame) -> dict[str, float]:
+    """Every metric of published scores on their labels; all of them are known."""
     labels = known[c.LABEL].to_numpy()
     if spec.task != "multiclass":
-        return evaluate(spec.task, labels, known[c.PREDICTION].to_numpy(dtype=float))[spec.promotion.metric]
+        return evaluate(spec.task, labels, known[c.PREDICTION].to_numpy(dtype=float))
     classes = _classes(known.columns)
     predicted = known[[f"{c.PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=float)
-    return evaluate(spec.task, labels, np.nan_to_num(predicted), classes)[spec.promotion.metric]
+    return evaluate(spec.task, labels, np.nan_to_num(predicted), classes)
 
 
 def _classes(columns: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evenkeel.gateways.registry import Registry
     from evenkeel.gateways.sources import ConnectionResolver, Sources
     from evenkeel.gateways.staging import Staging
+    from evenkeel.workflows.frames import Frames
     from evenkeel.workflows.ledger import Ledger
 
 
@@ -24,14 +25,24 @@ class Gateways:
     Args:
         settings: where things are kept; read from the environment where not given.
         resolve: turns a connection id into a URL; the environment's `AIRFLOW_CONN_*` where not given.
-        actor: who acts, for the ledger: a user, a DAG run, a command.
+        actor: who acts, for the ledger: a user, a schedule, a command.
+        run: what acts for them: a DAG run, a process.
+        draws_pages: whether HTML pages are drawn, which takes longer than measuring what is on them.
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, resolve: ConnectionResolver | None = None, actor: str = "evenkeel"
+        self,
+        settings: Settings | None = None,
+        *,
+        resolve: ConnectionResolver | None = None,
+        actor: str = "evenkeel",
+        run: str = "",
+        draws_pages: bool = True,
     ) -> None:
         self.settings = settings or read_settings()
         self.actor = actor
+        self.run = run
+        self.draws_pages = draws_pages
         self._resolve = resolve
 
     @cached_property
@@ -41,6 +52,13 @@ class Gateways:
 
         resolve = self._resolve or sources.connection_from_environment
         return sources.Sources(self.settings.data, self.lake.scan, resolve)
+
+    @cached_property
+    def frames(self) -> Frames:
+        """Rows of whole partitions with their features."""
+        from evenkeel.workflows.frames import Frames
+
+        return Frames(self.sources)
 
     @cached_property
     def lake(self) -> Lake:
@@ -54,14 +72,14 @@ class Gateways:
         """The decisions on record."""
         from evenkeel.workflows.ledger import Ledger
 
-        return Ledger(self.lake)
+        return Ledger(self.lake, actor=self.actor, run=self.run)
 
     @cached_property
     def staging(self) -> Staging:
         """What steps leave for the next."""
         from evenkeel.gateways.staging import Staging
 
-        return Staging(self.settings.lake)
+        return Staging(self.settings.lake, owner=self.run)
 
     @cached_property
     def pages(self) -> Pages:

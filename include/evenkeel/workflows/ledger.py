@@ -1,9 +1,13 @@
-"""The ledger: every promotion, refusal, rollback and retrain decision, append-only, ordered by the instant it holds from."""
+"""The ledger: every promotion, refusal, rollback and retrain decision, append-only, ordered by the instant it holds from.
+
+Two times are kept: `effective_at`, from when a decision holds, and `recorded_at`, the clock when it was written. Order is by
+the first and then by `sequence`, the order of writing, which no clock can disturb.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,16 +16,17 @@ import pyarrow as pa
 
 from evenkeel.gateways.lake import arrow_rows
 from evenkeel.vocabulary.errors import LedgerConflictError
+from evenkeel.vocabulary.tables import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evenkeel.gateways.lake import Lake
 
-_TABLE = "ledger"
 _ATTEMPTS = 50
 _SCHEMA = pa.schema(
     [
+        ("sequence", pa.int64()),
         ("id", pa.string()),
         ("model", pa.string()),
         ("kind", pa.string()),
@@ -31,6 +36,7 @@ _SCHEMA = pa.schema(
         ("recorded_at", pa.timestamp("us", tz="UTC")),
         ("training", pa.string()),
         ("actor", pa.string()),
+        ("run", pa.string()),
         ("verdict", pa.string()),
         ("reason", pa.string()),
         ("numbers", pa.string()),
@@ -39,21 +45,31 @@ _SCHEMA = pa.schema(
 
 
 class Kind(StrEnum):
-    """What was decided."""
+    """What was decided: a challenger was promoted or not (kept the champion, or refused before it could be judged), a version
+    was rolled back, a signal was answered or declined, an alias that someone moved was put back.
+    """
 
     PROMOTED = "promoted"
     KEPT = "kept"
+    REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
     RETRAIN = "retrain"
     DECLINED = "declined"
+    REPAIRED = "repaired"
 
+
+TRAINING = "training/"
+"""What the ids of decisions about a training begin with; the training's name follows."""
 
 _CROWNING = {Kind.PROMOTED, Kind.ROLLED_BACK}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One decision. `effective_at` is the instant it holds from, `recorded_at` the clock when it was written."""
+    """One decision. `effective_at` is the instant it holds from, `recorded_at` the clock when it was written.
+
+    `subject` is what it decides, in the ledger's own words; a later entry about the same subject replaces an earlier one.
+    """
 
     id: str
     model: str
@@ -64,29 +80,45 @@ class Entry:
     previous_version: int | None = None
     training: str | None = None
     actor: str = ""
+    run: str = ""
     verdict: str = ""
     numbers: Mapping[str, float | int | None] = field(default_factory=dict)
+    sequence: int = 0
     recorded_at: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is decided: the training of a spec as of an instant decides once, however often it is judged anew (because data
+        came late, or an earlier champion); everything else is its own subject.
+        """
+        return "/".join(self.id.split("/")[:2]) if self.id.startswith(TRAINING) else self.id
 
 
 class Ledger:
-    """The decisions of all models, one Delta table a model."""
+    """The decisions of all models, one Delta table a model.
 
-    def __init__(self, lake: Lake) -> None:
+    Args:
+        lake: where the tables are.
+        actor: who decides: a user, a schedule, a command.
+        run: what decides for them: a DAG run, a process.
+    """
+
+    def __init__(self, lake: Lake, *, actor: str = "", run: str = "") -> None:
         self._lake = lake
+        self._actor = actor
+        self._run = run
 
     def entries(self, model: str) -> list[Entry]:
         """All entries of a model in the order they hold: by effective-at, then by the order of writing."""
-        frame = self._lake.read(model, _TABLE)
+        frame = self._lake.read(model, LEDGER)
         if frame is None:
             return []
         found = [_entry(row) for row in frame.to_dict("records")]
-        return sorted(found, key=lambda one: (one.effective_at, one.recorded_at))
+        return sorted(found, key=lambda one: (one.effective_at, one.sequence))
 
     def champion(self, model: str, instant: datetime) -> Entry | None:
         """The entry that made the champion effective at an instant; None before the first."""
-        held = [one for one in self.entries(model) if one.kind in _CROWNING and one.effective_at <= instant]
-        return held[-1] if held else None
+        return champion_of(self.entries(model), instant)
 
     def record(self, model: str, entry_id: str, decide: Callable[[list[Entry]], Entry]) -> Entry:
         """Write one decision, exactly once.
@@ -101,28 +133,51 @@ class Ledger:
             present = next((one for one in entries if one.id == entry_id), None)
             if present is not None:
                 return present
-            entry = decide(entries)
-            written = {**asdict(entry), "kind": str(entry.kind), "recorded_at": datetime.now(UTC)}
+            entry = replace(
+                decide(entries),
+                actor=self._actor,
+                run=self._run,
+                sequence=len(entries) + 1,
+                recorded_at=datetime.now(UTC),
+            )
+            written = {**asdict(entry), "kind": str(entry.kind)}
             written["numbers"] = json.dumps(dict(entry.numbers), allow_nan=False)
             try:
-                self._lake.append(model, _TABLE, arrow_rows([written], _SCHEMA), expected=len(entries))
+                self._lake.append(model, LEDGER, arrow_rows([written], _SCHEMA), expected=len(entries))
             except LedgerConflictError:
                 continue
             return entry
         raise LedgerConflictError(f"ledger of {model}: contended {_ATTEMPTS} times while writing {entry_id}; try again")
 
 
-def champion_of(entries: list[Entry]) -> Entry | None:
-    """The entry that made the champion which holds last, whenever that is."""
-    crowned = [one for one in entries if one.kind in _CROWNING]
-    return crowned[-1] if crowned else None
+def champion_of(entries: list[Entry], instant: datetime | None = None) -> Entry | None:
+    """The entry that made the champion effective at an instant; without one, the champion that holds last."""
+    crowned = crownings(entries)
+    held = crowned if instant is None else [one for one in crowned if one.effective_at <= instant]
+    return held[-1] if held else None
+
+
+def champion_met(entries: list[Entry], subject: str, instant: datetime) -> Entry | None:
+    """The champion a decision has to beat: the one effective at an instant, as if the decision had not been taken yet."""
+    return champion_of([one for one in entries if one.subject != subject], instant)
+
+
+def crownings(entries: list[Entry]) -> list[Entry]:
+    """The entries that made a champion and still stand, in the order they hold: judged anew, a training may have lost.
+
+    A refusal judges nobody: what was decided before it stands.
+    """
+    judged = sorted((one for one in entries if one.kind is not Kind.REFUSED), key=lambda one: one.sequence)
+    last = {one.subject: one for one in judged}
+    return [one for one in entries if one.kind in _CROWNING and last[one.subject] is one]
 
 
 def previous_of(entries: list[Entry], champion: Entry) -> Entry | None:
     """The entry of the champion before: the latest earlier one of another version that was not rolled back since."""
     barred: set[int | None] = {champion.version}
-    for one in reversed(entries[: entries.index(champion) + 1]):
-        if one.kind in _CROWNING and one.version not in barred:
+    crowned = crownings(entries)
+    for one in reversed(crowned[: crowned.index(champion) + 1]):
+        if one.version not in barred:
             return one
         if one.kind is Kind.ROLLED_BACK:
             barred.add(one.previous_version)
@@ -140,6 +195,8 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         reason=row["reason"],
         training=row["training"],
         actor=row["actor"],
+        run=row["run"],
+        sequence=int(row["sequence"]),
         verdict=row["verdict"],
         numbers=json.loads(row["numbers"]),
         **number,

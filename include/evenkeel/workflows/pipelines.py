@@ -49,10 +49,17 @@ def run_training(spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Wa
     return told("promote", promote.promote_challenger(spec, as_of, gateways))
 
 
-def run_scoring(spec: ModelSpec, partition: Partition, gateways: Gateways, watch: Watch = silent) -> score.Published:
+def run_scoring(
+    spec: ModelSpec,
+    partition: Partition,
+    gateways: Gateways,
+    watch: Watch = silent,
+    *,
+    champion: str = score.AS_OF_CHAMPION,
+) -> score.Published:
     """Score one partition and publish it. Raises GateRefusedError where a gate says no."""
     told = _teller(watch)
-    told("extract", score.extract_partition(spec, partition, gateways))
+    told("extract", score.extract_partition(spec, partition, gateways, champion))
     validated = told("validate", score.validate_partition(spec, partition, gateways))
     for shard in range(validated.shards):
         told(f"score shard {shard + 1} of {validated.shards}", score.score_shard(spec, partition, shard, gateways))

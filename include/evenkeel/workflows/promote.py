@@ -12,9 +12,9 @@ from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, LedgerCo
 from evenkeel.vocabulary.partition import back, partitions_between
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.challenge import predict_version
-from evenkeel.workflows.frame import add_labels, build_frame
-from evenkeel.workflows.ledger import Entry, Kind, champion_of, previous_of
-from evenkeel.workflows.train import training_run
+from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.ledger import Entry, Kind, champion_met, champion_of, previous_of
+from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+_AGAINST = "against"
+"""Among a verdict's numbers: the champion that the version was compared with."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Decided:
 
 
 def promote_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Decided:
-    """Make the training's challenger champion from the as-of on."""
+    """Make the training's challenger champion from the as-of on.
+
+    Raises LedgerConflictError where the champion is another by now than the one it was judged against.
+    """
     return _record_challenger(spec, as_of, Kind.PROMOTED, gateways)
 
 
@@ -51,9 +57,10 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
     gateways.registry.version(spec.model, version)
     champion = gateways.ledger.champion(spec.model, as_of)
     if champion is None or champion.version is None:
-        return Verdict(Outcome.PASS, "there is no champion to compare with")
+        return Verdict(Outcome.PASS, "there is no champion to compare with", {_AGAINST: None})
+    against = {_AGAINST: champion.version}
     if champion.version == version:
-        return Verdict(Outcome.REFUSE, f"version {version} is the champion already")
+        return Verdict(Outcome.REFUSE, f"version {version} is the champion already", against)
     holdout = _recent_labelled(spec, as_of, gateways)
     labels = holdout[c.LABEL].to_numpy()
     measured = {
@@ -61,7 +68,7 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
         for number in (version, champion.version)
     }
     metric = spec.promotion.metric
-    return judge_challenger(
+    verdict = judge_challenger(
         metric=metric,
         challenger=measured[version][metric],
         champion=measured[champion.version][metric],
@@ -70,47 +77,59 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
         margin=spec.promotion.margin,
         min_labels=spec.promotion.min_labels,
     )
+    return Verdict(verdict.outcome, verdict.reason, {**verdict.numbers, **against})
 
 
 def promote_version(
     spec: ModelSpec, as_of: datetime, version: int, verdict: Verdict, gateways: Gateways, *, force: bool, reason: str
 ) -> Decided:
-    """Make a given version champion from the as-of on.
+    """Make a given version champion from the as-of on. A refusal is put on record too.
 
-    Raises GateRefusedError where the verdict is no pass and `force` is not set, or is set without a reason.
+    Raises GateRefusedError where the verdict is no pass and `force` is not set, or is set without a reason, and
+    LedgerConflictError where the champion is another by now than the one the verdict is about.
     """
-    if not verdict.passed and not force:
-        raise GateRefusedError(
-            f"{spec.model}: version {version} is not promoted: {verdict.reason}; force it with a reason"
-        )
     if force and not reason.strip():
         raise GateRefusedError(f"{spec.model}: forcing version {version} past the gate needs a reason")
+    promoted = verdict.passed or force
     known = gateways.registry.version(spec.model, version)
     said = (
         f"forced: {reason} (the gate said: {verdict.reason})" if force else f"{verdict.reason}. {reason}".rstrip(". ")
     )
     promise = known.tags.get(f"evenkeel.holdout.{spec.promotion.metric}")
-    # What the version promises is what it did on its own holdout, where the gate had nobody to compare it with.
-    numbers = dict(verdict.numbers) or ({} if promise is None else {"challenger": float(promise)})
-    entry_id = f"promoted/{version}/{as_of.isoformat()}"
+    numbers = dict(verdict.numbers)
+    if "challenger" not in numbers and promise is not None:
+        # What the version promises is what it did on its own holdout, where the gate had nobody to compare it with.
+        numbers["challenger"] = float(promise)
+    kind = Kind.PROMOTED if promoted else Kind.REFUSED
+    entry_id = f"{kind}/{version}/{as_of.isoformat()}"
 
     def decide(entries: list[Entry]) -> Entry:
-        champion = _effective(entries, as_of)
+        champion = champion_met(entries, entry_id, as_of)
+        present = None if champion is None else champion.version
+        if promoted and not force and present != numbers.get(_AGAINST):
+            raise LedgerConflictError(
+                f"{spec.model}: version {version} was judged against champion {numbers.get(_AGAINST)}, the champion as of "
+                f"{as_of.isoformat()} is {present} by now; judge it again"
+            )
         return Entry(
             id=entry_id,
             model=spec.model,
-            kind=Kind.PROMOTED,
+            kind=kind,
             effective_at=as_of,
             reason=said,
             version=version,
-            previous_version=None if champion is None else champion.version,
+            previous_version=present,
             training=known.tags.get("evenkeel.training"),
-            actor=gateways.actor,
             verdict=str(verdict.outcome),
             numbers=numbers,
         )
 
-    return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+    entry = gateways.ledger.record(spec.model, entry_id, decide)
+    if not promoted:
+        raise GateRefusedError(
+            f"{spec.model}: version {version} is not promoted: {verdict.reason}; force it with a reason"
+        )
+    return _follow(spec, entry, gateways)
 
 
 def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: str) -> Decided:
@@ -121,7 +140,7 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
     entry_id = f"rolled_back/{as_of.isoformat()}"
 
     def decide(entries: list[Entry]) -> Entry:
-        champion = _effective(entries, as_of)
+        champion = champion_of(entries, as_of)
         previous = None if champion is None else previous_of(entries, champion)
         if champion is None or previous is None:
             raise EvenkeelError(f"{spec.model}: there is no earlier champion to roll back to as of {as_of.isoformat()}")
@@ -134,11 +153,44 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
             version=previous.version,
             previous_version=champion.version,
             training=previous.training,
-            actor=gateways.actor,
             numbers=previous.numbers,
         )
 
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+
+
+def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
+    """Put the alias `@champion` back to the ledger's champion where it shows another version, and put that on record.
+
+    Returns the entry, or None where the alias shows what it should, or there is no champion.
+    """
+    entries = gateways.ledger.entries(spec.model)
+    champion = champion_of(entries)
+    if champion is None or champion.version is None:
+        return None
+    shown = gateways.registry.champion_alias(spec.model)
+    if shown == champion.version:
+        return None
+    number = champion.version
+    decisions = sum(one.kind is not Kind.REPAIRED for one in entries)
+    # Repeated by its run, because it died before the alias was put back, a repair is the same repair.
+    entry_id = f"repaired/{shown}/{number}/{decisions}/{gateways.run}"
+    found = f"version {shown}" if shown is not None else "no version"
+    entry = gateways.ledger.record(
+        spec.model,
+        entry_id,
+        lambda _: Entry(
+            id=entry_id,
+            model=spec.model,
+            kind=Kind.REPAIRED,
+            effective_at=champion.effective_at,
+            reason=f"the alias @champion showed {found}, the ledger's champion is {number}; the alias was put back",
+            version=number,
+            previous_version=shown,
+        ),
+    )
+    gateways.registry.point_champion(spec.model, number)
+    return entry
 
 
 def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: Gateways) -> Decided:
@@ -149,14 +201,15 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
     if kind is Kind.PROMOTED and not passed:
         raise GateRefusedError(f"{spec.model}: version {version} is not promoted, the gate said: {verdict['reason']}")
 
-    entry_id = f"training/{met['training']}"
+    subject = training_subject(spec, as_of)
+    entry_id = f"{subject}/{met['data_version'][:8]}/{met['champion'] or 'first'}"
 
     def decide(entries: list[Entry]) -> Entry:
-        champion = _effective(entries, as_of)
+        champion = champion_met(entries, subject, as_of)
         present = None if champion is None else champion.version
-        if kind is Kind.PROMOTED and met["opponent_version"] is not None and present != met["opponent_version"]:
+        if present != met["champion"]:
             raise LedgerConflictError(
-                f"{spec.model}: version {version} was judged against {met['opponent']}, the champion is {present} by now; "
+                f"{spec.model}: version {version} was judged when the champion was {met['champion']}, it is {present} by now; "
                 "clear the training from `evaluate` on"
             )
         rejected = "; not approved" if kind is Kind.KEPT and passed else ""
@@ -167,9 +220,8 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
             effective_at=as_of,
             reason=verdict["reason"] + rejected,
             version=version,
-            previous_version=None if champion is None else champion.version,
+            previous_version=present,
             training=met["training"],
-            actor=gateways.actor,
             verdict=verdict["outcome"],
             numbers=verdict["numbers"],
         )
@@ -177,16 +229,16 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
 
 
-def _effective(entries: list[Entry], as_of: datetime) -> Entry | None:
-    return champion_of([one for one in entries if one.effective_at <= as_of])
-
-
 def _follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
     """Point the alias at whoever is champion last by effective-at: an earlier run cannot take it from a later one."""
     champion = champion_of(gateways.ledger.entries(spec.model))
     number = None if champion is None else champion.version
-    if number is not None and gateways.registry.champion_alias(spec.model) != number:
-        gateways.registry.point_champion(spec.model, number)
+    if champion is not None and number is not None:
+        shown = gateways.registry.champion_alias(spec.model)
+        if shown in {None, champion.previous_version}:  # as the decision before left it
+            gateways.registry.point_champion(spec.model, number)
+        elif shown != number:
+            repair_alias(spec, gateways)
     return Decided(str(entry.kind), entry.version, number, entry.effective_at.isoformat(), entry.reason)
 
 
@@ -195,5 +247,5 @@ def _recent_labelled(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> pd
     partitions = [one for one in partitions_between(start, as_of, spec.timezone) if spec.scoring_as_of(one) <= as_of]
     if not partitions:
         raise GateRefusedError(f"{spec.model} as of {as_of.isoformat()}: there is no partition to compare versions on")
-    frame = add_labels(spec, build_frame(spec, partitions, gateways.sources), as_of, gateways.sources)
+    frame = add_labels(spec, gateways.frames.build(spec, partitions), as_of, gateways.sources)
     return frame[frame[c.LABEL].notna()].reset_index(drop=True)

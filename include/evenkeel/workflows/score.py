@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,22 @@ import pandas as pd
 from evenkeel.gateways.estimators import classes_of, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
-from evenkeel.vocabulary.tables import QUARANTINE, SCORES
-from evenkeel.workflows.data_gate import gate_rows, refuse_critical
-from evenkeel.workflows.frame import build_frame
+from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
+from evenkeel.workflows.data_gate import gate_partition, refuse_critical
+from evenkeel.workflows.ledger import champion_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AS_OF_CHAMPION = "as_of"
+CURRENT_CHAMPION = "current"
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Extracted:
     as_of: str
     rows: int
     champion: int
+    choice: str
 
 
 @dataclass(frozen=True)
@@ -85,20 +95,43 @@ def scores_docs_name(spec: ModelSpec, partition: Partition) -> str:
     return f"{spec.model}/score/{partition.key}/scores_data_docs.html"
 
 
-def extract_partition(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Extracted:
-    """Read the partition's rows and build their features from what was known at its as-of.
+def _refusals_on_record(
+    step: Callable[Concatenate[ModelSpec, Partition, Gateways, P], T],
+) -> Callable[Concatenate[ModelSpec, Partition, Gateways, P], T]:
+    """A partition that a gate refuses to score is put on record with the gate's words, until it is published."""
 
-    Raises EvenkeelError where no champion was effective then, GateRefusedError where the partition is empty.
+    @functools.wraps(step)
+    def call(spec: ModelSpec, partition: Partition, gateways: Gateways, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return step(spec, partition, gateways, *args, **kwargs)
+        except GateRefusedError as error:
+            row = {"as_of": spec.scoring_as_of(partition), "reason": str(error)}
+            gateways.lake.publish(spec.model, REFUSED, partition.key, pd.DataFrame([row]), {"run": gateways.run})
+            raise
+
+    return call
+
+
+@_refusals_on_record
+def extract_partition(
+    spec: ModelSpec, partition: Partition, gateways: Gateways, champion: str = AS_OF_CHAMPION
+) -> Extracted:
+    """Read the partition's rows, build their features from what was known at its as-of, and pin the champion.
+
+    Args:
+        spec: the model.
+        partition: which partition.
+        gateways: the doors.
+        champion: `as_of` for the champion of the partition's as-of, `current` for the one that holds last, or a version.
+
+    Raises:
+        EvenkeelError: where there was no such champion.
+        GateRefusedError: where the partition is empty.
     """
     gateways.staging.sweep(spec.model)
     as_of = spec.scoring_as_of(partition)
-    champion = gateways.ledger.champion(spec.model, as_of)
-    if champion is None or champion.version is None:
-        raise EvenkeelError(
-            f"{spec.model} {partition}: no champion was effective at {as_of.isoformat()}; train one as of then or earlier: "
-            f"trigger {spec.model}_train, or run `evenkeel train {spec.model} --as-of DATE`"
-        )
-    frame = build_frame(spec, [partition], gateways.sources)
+    version = _chosen(spec, partition, champion, gateways)
+    frame = gateways.frames.build(spec, [partition])
     if frame.empty:
         raise GateRefusedError(
             f"{spec.model} {partition}: the partition is empty: {gateways.sources.describe(spec.rows)} has no row with "
@@ -106,20 +139,22 @@ def extract_partition(spec: ModelSpec, partition: Partition, gateways: Gateways)
         )
     run = scoring_run(spec, partition)
     gateways.staging.put(run, "extracted", frame)
-    result = Extracted(partition.key, as_of.isoformat(), len(frame), champion.version)
+    result = Extracted(partition.key, as_of.isoformat(), len(frame), version, champion)
     gateways.staging.put_note(run, "extracted", asdict(result))
     return result
 
 
+@_refusals_on_record
 def validate_partition(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Validated:
-    """Hold the rows against the spec's suite, set the bad ones aside, and cut the rest into shards.
+    """Hold the rows against the spec's suite and the days before, set the bad ones aside, and cut the rest into shards.
 
     Raises GateRefusedError for a critical finding or too many bad rows.
     """
     run = scoring_run(spec, partition)
     frame = gateways.staging.get(run, "extracted")
     page = data_docs_name(spec, partition)
-    gated = gate_rows(spec, frame, what=f"{spec.model} score {partition}", page=page, gateways=gateways)
+    what = f"{spec.model} score {partition}"
+    gated = gate_partition(spec, partition, frame, what=what, page=page, gateways=gateways)
     shards = max(1, math.ceil(len(gated.accepted) / spec.scoring.shard_rows))
     for number in range(shards):
         first = number * spec.scoring.shard_rows
@@ -133,14 +168,18 @@ def validate_partition(spec: ModelSpec, partition: Partition, gateways: Gateways
 def score_shard(spec: ModelSpec, partition: Partition, shard: int, gateways: Gateways) -> ShardScored:
     """Score one shard with the champion of the run."""
     run = scoring_run(spec, partition)
-    champion = int(gateways.staging.get_note(run, "extracted")["champion"])
+    start = gateways.staging.get_note(run, "extracted")
+    champion = int(start["champion"])
     frame = gateways.staging.get(run, f"shard_{shard}")
     estimator = gateways.registry.load(spec.model, champion)
     scores = _score_columns(spec, predict(estimator, frame, spec.task), classes_of(estimator)) if len(frame) else {}
-    gateways.staging.put(run, f"scored_{shard}", frame.assign(**scores, **{c.MODEL_VERSION: champion}))
+    gateways.staging.put(
+        run, f"scored_{shard}", frame.assign(**scores, **{c.MODEL_VERSION: champion, c.CHOICE: start["choice"]})
+    )
     return ShardScored(shard, len(frame))
 
 
+@_refusals_on_record
 def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> ScoresValidated:
     """Hold all shards' scores together against the score suite, and their number against the rows'.
 
@@ -160,23 +199,55 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
             f"{what}: shards were scored by versions {by}, the run's champion is {champion}: two runs of the partition met; "
             "clear one of them"
         )
-    validation = gateways.expectations.validate(scored, spec.data_gate.scores, run_name=what, key=spec.rows.key)
-    page = gateways.pages.put(scores_docs_name(spec, partition), validation.html)
+    validation = gateways.expectations.validate(
+        scored, spec.data_gate.scores, run_name=what, key=spec.rows.key, draw=gateways.draws_pages
+    )
+    page = scores_docs_name(spec, partition)
+    if gateways.draws_pages:
+        gateways.pages.put(page, validation.html)
     refuse_critical(validation, what)
     numbers = pd.to_numeric(scored[c.PREDICTION], errors="coerce")
     return ScoresValidated(len(scored), float(numbers.mean()) if numbers.notna().any() else 0.0, page)
 
 
 def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Published:
-    """Replace the partition in the scores table in one commit; quarantined rows go to theirs first."""
+    """Replace the partition in the scores table in one commit; quarantined rows go to theirs first.
+
+    The commit's metadata says what it is made of: rows, quarantined rows, champion and how it was chosen, as-of, spec, run.
+    """
     run = scoring_run(spec, partition)
     start, gate = gateways.staging.get_note(run, "extracted"), gateways.staging.get_note(run, "validated")
     quarantined = gateways.staging.get(run, "quarantined")
-    metadata = {"champion": str(start["champion"]), "as_of": start["as_of"], "spec": spec.hash, "run": gateways.actor}
+    metadata = {
+        "champion": str(start["champion"]),
+        "choice": start["choice"],
+        "as_of": start["as_of"],
+        "spec": spec.hash,
+        "run": gateways.run,
+        "quarantined": str(len(quarantined)),
+    }
     _publish_quarantine(spec, partition, quarantined, metadata, gateways)
     scored = _collect(run, gate["shards"], gateways).sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
     version = gateways.lake.publish(spec.model, SCORES, partition.key, scored, metadata)
+    if partition.key in gateways.lake.partitions(spec.model, REFUSED):
+        gateways.lake.publish(spec.model, REFUSED, partition.key, pd.DataFrame(), {"run": gateways.run})
     return Published(partition.key, len(scored), len(quarantined), start["champion"], version)
+
+
+def _chosen(spec: ModelSpec, partition: Partition, choice: str, gateways: Gateways) -> int:
+    as_of = spec.scoring_as_of(partition)
+    if choice.isdigit():
+        return gateways.registry.version(spec.model, int(choice)).number
+    if choice not in {AS_OF_CHAMPION, CURRENT_CHAMPION}:
+        raise EvenkeelError(f"champion {choice!r} is neither `as_of`, `current`, nor a version's number")
+    entries = gateways.ledger.entries(spec.model)
+    champion = champion_of(entries, as_of if choice == AS_OF_CHAMPION else None)
+    if champion is None or champion.version is None:
+        raise EvenkeelError(
+            f"{spec.model} {partition}: no champion was effective at {as_of.isoformat()}; train one as of then or earlier: "
+            f"trigger {spec.model}_train, or run `evenkeel train {spec.model} --as-of DATE`"
+        )
+    return champion.version
 
 
 def _publish_quarantine(

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import CHECKS, SCORES
 from evenkeel.workflows.ledger import Entry, Kind, champion_of
+from evenkeel.workflows.needs import stale_partitions
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+
+_RECENT = 60
+"""Partitions that are looked at for stale scores."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Status:
-    """One model's health."""
+    """One model's health. `stale_partitions` counts scores that a later decision about their time has made out of date."""
 
     model: str
     task: str
@@ -48,6 +53,7 @@ class Status:
     decay_reason: str | None
     last_page: str | None
     last_answer: Decision | None
+    stale_partitions: int
 
 
 def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
@@ -56,6 +62,7 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
     champion = champion_of(entries)
     scored = _last_partition(spec, SCORES, gateways)
     check = _last_check(spec, gateways)
+    recent = gateways.lake.partitions(spec.model, SCORES)[-_RECENT:]
     promised = None if champion is None else champion.numbers.get("challenger")
     return Status(
         model=spec.model,
@@ -74,6 +81,7 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
         decay_reason=check.get("decay_reason"),
         last_page=check.get("page") or None,
         last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK})),
+        stale_partitions=len(stale_partitions(spec, gateways, recent)),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.gateways.estimators import build_estimator, classes_of, fit_estimator, predict
@@ -12,14 +13,19 @@ from evenkeel.gateways.model_file import dump_estimator
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.partition import Partition, back, partitions_between
-from evenkeel.workflows.data_gate import gate_rows
-from evenkeel.workflows.frame import add_labels, build_frame
+from evenkeel.vocabulary.verdict import Outcome
+from evenkeel.workflows.data_gate import gate_labels, gate_window
+from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.ledger import TRAINING, Entry, Kind, champion_met
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from evenkeel.vocabulary.spec import Candidate, ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+T = TypeVar("T")
 
 _TUNING_SHARE = 0.2
 """Last part of the training rows, by time, on which candidates are compared before the holdout is looked at."""
@@ -69,6 +75,11 @@ def training_id(spec: ModelSpec, as_of: datetime) -> str:
     return f"{as_of:%Y%m%dT%H%M%SZ}-{spec.hash[:8]}"
 
 
+def training_subject(spec: ModelSpec, as_of: datetime) -> str:
+    """What the ledger's decisions about that training are filed under."""
+    return f"{TRAINING}{training_id(spec, as_of)}"
+
+
 def training_run(spec: ModelSpec, as_of: datetime) -> str:
     """Where that training's steps leave what the next one needs."""
     return f"{spec.model}/train/{training_id(spec, as_of)}"
@@ -79,6 +90,31 @@ def data_docs_name(spec: ModelSpec, as_of: datetime) -> str:
     return f"{spec.model}/train/{training_id(spec, as_of)}/data_docs.html"
 
 
+def labels_docs_name(spec: ModelSpec, as_of: datetime) -> str:
+    """Name of the page that shows what the data gate said of the window's labels."""
+    return f"{spec.model}/train/{training_id(spec, as_of)}/labels_data_docs.html"
+
+
+def _refusals_on_record(
+    step: Callable[[ModelSpec, datetime, Gateways], T],
+) -> Callable[[ModelSpec, datetime, Gateways], T]:
+    """A gate that refuses a training before there is a challenger to judge leaves an entry in the ledger.
+
+    The same training, run again after its data was repaired, decides anew.
+    """
+
+    @functools.wraps(step)
+    def call(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> T:
+        try:
+            return step(spec, as_of, gateways)
+        except GateRefusedError as error:
+            _record_refusal(spec, as_of, str(error), gateways)
+            raise
+
+    return call
+
+
+@_refusals_on_record
 def extract_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Extracted:
     """Read the window before the as-of with the labels known by then, and build its features partition by partition.
 
@@ -89,7 +125,7 @@ def extract_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Extr
     partitions = [one for one in partitions_between(start, as_of, spec.timezone) if spec.scoring_as_of(one) <= as_of]
     if not partitions:
         raise GateRefusedError(f"{spec.model} as of {as_of.isoformat()}: the window holds no whole partition")
-    frame = add_labels(spec, build_frame(spec, partitions, gateways.sources), as_of, gateways.sources)
+    frame = add_labels(spec, gateways.frames.build(spec, partitions), as_of, gateways.sources)
     labelled = frame[frame[c.LABEL].notna()].reset_index(drop=True)
     if labelled.empty:
         raise GateRefusedError(
@@ -106,31 +142,40 @@ def extract_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Extr
     )
 
 
+@_refusals_on_record
 def validate_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Validated:
-    """Hold the window against the spec's suite; rows it quarantines are not learnt from. Raises GateRefusedError."""
-    frame = gateways.staging.get(training_run(spec, as_of), "extracted")
-    gated = gate_rows(
-        spec,
-        frame,
-        what=f"{spec.model} train as of {as_of:%Y-%m-%d %H:%M}Z",
-        page=data_docs_name(spec, as_of),
-        gateways=gateways,
-    )
-    gateways.staging.put(training_run(spec, as_of), "validated", gated.accepted)
-    gateways.staging.put_note(
-        training_run(spec, as_of), "validation", {"suite_hash": gated.suite_hash, "quarantined": len(gated.quarantined)}
-    )
-    return Validated(len(gated.accepted), len(gated.quarantined), gated.suite_hash, gated.page)
+    """Hold the window against the spec's suites, of rows and of labels; what they quarantine is not learnt from.
+
+    Raises GateRefusedError.
+    """
+    run = training_run(spec, as_of)
+    frame = gateways.staging.get(run, "extracted")
+    what = f"{spec.model} train as of {as_of:%Y-%m-%d %H:%M}Z"
+    last = Partition.containing(as_of, spec.timezone)
+    gated = gate_window(spec, last, frame, what=what, page=data_docs_name(spec, as_of), gateways=gateways)
+    accepted, suites = gated.accepted, gated.suite_hash
+    later = accepted[spec.rows.event_time] >= _holdout_from(spec, as_of)
+    if spec.data_gate.labels is not None and later.any() and not later.all():  # an empty part is refused at the split
+        page = labels_docs_name(spec, as_of)
+        labels = gate_labels(spec, accepted[~later], accepted[later], what=what, page=page, gateways=gateways)
+        accepted, suites = labels.accepted, f"{suites}+{labels.suite_hash}"
+    quarantined = len(frame) - len(accepted)
+    gateways.staging.put(run, "validated", accepted)
+    gateways.staging.put_note(run, "validation", {"suite_hash": suites, "quarantined": quarantined})
+    return Validated(len(accepted), quarantined, suites, gated.page)
 
 
+@_refusals_on_record
 def split_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Split:
     """Split by time: training rows, a gap of at least the label's maturation, the holdout.
 
     Raises GateRefusedError where either part is empty.
     """
     frame = gateways.staging.get(training_run(spec, as_of), "validated")
-    holdout_from = back(as_of, spec.training.holdout, spec.timezone)
-    train_until = back(holdout_from, spec.training.gap, spec.timezone)
+    holdout_from = _holdout_from(spec, as_of)
+    # The gap counts calendar days, and one of 23 hours is shorter than a maturation of a day.
+    gap_from = back(holdout_from, spec.training.gap, spec.timezone)
+    train_until = min(gap_from, holdout_from - spec.label.maturation)
     event_time = frame[spec.rows.event_time]
     parts = {"train": frame[event_time < train_until], "holdout": frame[event_time >= holdout_from]}
     for name, part in parts.items():
@@ -161,6 +206,30 @@ def fit_candidate(spec: ModelSpec, as_of: datetime, name: str, gateways: Gateway
     gateways.staging.put_bytes(run, f"candidate_{name}.skops", dump_estimator(fitted))
     gateways.staging.put_note(run, f"fitted_{name}", {"candidate": name, "value": value})
     return Fitted(name, spec.promotion.metric, value)
+
+
+def _holdout_from(spec: ModelSpec, as_of: datetime) -> datetime:
+    return back(as_of, spec.training.holdout, spec.timezone)
+
+
+def _record_refusal(spec: ModelSpec, as_of: datetime, reason: str, gateways: Gateways) -> None:
+    subject = training_subject(spec, as_of)
+    entry_id = f"{subject}/refused"
+
+    def decide(entries: list[Entry]) -> Entry:
+        champion = champion_met(entries, subject, as_of)
+        return Entry(
+            id=entry_id,
+            model=spec.model,
+            kind=Kind.REFUSED,
+            effective_at=as_of,
+            reason=reason,
+            previous_version=None if champion is None else champion.version,
+            training=training_id(spec, as_of),
+            verdict=str(Outcome.REFUSE),
+        )
+
+    gateways.ledger.record(spec.model, entry_id, decide)
 
 
 def _candidate(spec: ModelSpec, name: str) -> Candidate:

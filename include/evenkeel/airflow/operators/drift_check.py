@@ -8,18 +8,27 @@ from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow import assets
 from evenkeel.airflow.as_of import partition_of_run
+from evenkeel.airflow.need_trigger import CHECK
 from evenkeel.airflow.operators.links import DriftReportLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
+from evenkeel.airflow.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
 
-class GatherWindowOperator(StepOperator):
+class GatherWindowOperator(WaitingOperator):
     """Collect the champion's scores, the labels that matured, and what the champion learnt from."""
+
+    pipeline = CHECK
+
+    def about(self, spec: ModelSpec, context: Context) -> Partition:
+        """Its partition."""
+        return partition_of_run(spec, context)
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Gather."""

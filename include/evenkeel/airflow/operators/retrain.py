@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
 
-from evenkeel.airflow.as_of import partition_of_run
+from evenkeel.airflow.as_of import as_of_of_signal
+from evenkeel.airflow.need_trigger import DECIDE
 from evenkeel.airflow.operators.step import StepOperator
-from evenkeel.vocabulary.partition import parse_instant
+from evenkeel.airflow.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,22 +21,44 @@ if TYPE_CHECKING:
     from evenkeel.workflows.gateways import Gateways
 
 
-def as_of_of_signal(spec: ModelSpec, context: Context) -> datetime:
-    """The instant a retraining acts from: `as_of`, or else the end of the partition that signalled."""
-    given = context["params"].get("as_of")
-    return parse_instant(given, spec.timezone) if given else partition_of_run(spec, context).end
+class WaitForDecisionsOperator(WaitingOperator):
+    """Wait until every check and decision before the signal is on record; what never came is told and done without."""
+
+    pipeline = DECIDE
+    patience = timedelta(hours=1)
+    without = ""
+
+    def about(self, spec: ModelSpec, context: Context) -> datetime:
+        """The as-of of the signal."""
+        return as_of_of_signal(spec, context)
+
+    def waits(self, context: Context) -> bool:
+        """Signals come from backfills and from today alike, so an answer always waits its turn."""
+        asked = context["params"].get("wait")
+        return asked is None or bool(asked)
+
+    def give_up(self, lacking: str) -> None:
+        """Go on: a check that failed must not leave later signals unanswered."""
+        self.without = lacking
+        self.log.warning("%s: waited %s for %s, which never came", self.model, self.patience, lacking)
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Nothing more than to say what was done without."""
+        del spec, gateways, context
+        return {"without": self.without}
 
 
 class AnswerSignalOperator(BaseBranchOperator, StepOperator):
     """Decide whether the checks ask for a retraining, and write the decision in the ledger.
 
     Args:
+        waited: task that waited for what the decision needs.
         launch: task that launches the training.
     """
 
-    def __init__(self, *, launch: str, **kwargs: Any) -> None:
+    def __init__(self, *, waited: str, launch: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.launch = launch
+        self.waited, self.launch = waited, launch
 
     def choose_branch(self, context: Context) -> str | None:
         """The launching task, or nothing."""
@@ -52,7 +76,8 @@ class AnswerSignalOperator(BaseBranchOperator, StepOperator):
 
         as_of = as_of_of_signal(spec, context)
         context["ti"].xcom_push(key="as_of", value=as_of.isoformat())
-        return answer_signal(spec, as_of, gateways).as_dict()
+        waited = context["ti"].xcom_pull(task_ids=self.waited)
+        return answer_signal(spec, as_of, gateways, without=waited["without"]).as_dict()
 
 
 class ReportAnswerOperator(StepOperator):

@@ -6,26 +6,39 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.airflow import assets
 from evenkeel.airflow.as_of import partition_of_run
+from evenkeel.airflow.need_trigger import SCORE
 from evenkeel.airflow.operators.links import DataDocsLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
+from evenkeel.airflow.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
+    from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
 
-class ExtractPartitionOperator(StepOperator):
+class ExtractPartitionOperator(WaitingOperator):
     """Read one partition's rows, with features from what was known at its as-of; pin the champion."""
+
+    pipeline = SCORE
+
+    def about(self, spec: ModelSpec, context: Context) -> Partition:
+        """Its partition."""
+        return partition_of_run(spec, context)
+
+    def waits(self, context: Context) -> bool:
+        """Only the champion of the as-of can be one that is not known yet."""
+        return context["params"]["champion"] == "as_of" and super().waits(context)
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Extract."""
         from evenkeel.workflows.score import extract_partition
 
-        return extract_partition(spec, partition_of_run(spec, context), gateways)
+        return extract_partition(spec, partition_of_run(spec, context), gateways, context["params"]["champion"])
 
 
 class ValidatePartitionOperator(StepOperator):

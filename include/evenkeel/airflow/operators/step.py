@@ -49,12 +49,19 @@ class StepOperator(BaseOperator):
         return plain
 
 
+def kind_of_run(context: Context) -> str:
+    """What made the run: `scheduled`, `manual`, `backfill`, `asset_triggered`."""
+    kind = context["dag_run"].run_type
+    return str(getattr(kind, "value", kind))
+
+
 def open_gateways(context: Context) -> Gateways:
-    """The doors of a task: connections are Airflow's, and the actor is the run."""
+    """The doors of a task: connections are Airflow's, and the actor is whoever triggered the run, or its kind of trigger."""
     from evenkeel.workflows.gateways import Gateways
 
     run = context["dag_run"]
-    return Gateways(resolve=_connection_url, actor=f"{run.dag_id}/{run.run_id}")
+    actor = getattr(run, "triggering_user_name", None) or kind_of_run(context)
+    return Gateways(resolve=_connection_url, actor=f"airflow:{actor}", run=f"{run.dag_id}/{run.run_id}")
 
 
 def page_url(page: str | None) -> str | None:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow.as_of import as_of_of_run
+from evenkeel.airflow.need_trigger import DECIDE
 from evenkeel.airflow.operators.links import DataDocsLink, RunLink, VersionLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
+from evenkeel.airflow.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from airflow.sdk import Context
 
@@ -19,8 +22,14 @@ if TYPE_CHECKING:
     from evenkeel.workflows.gateways import Gateways
 
 
-class ExtractWindowOperator(StepOperator):
+class ExtractWindowOperator(WaitingOperator):
     """Read the window before the as-of, with the labels known by then and point-in-time features."""
+
+    pipeline = DECIDE
+
+    def about(self, spec: ModelSpec, context: Context) -> datetime:
+        """Its as-of."""
+        return as_of_of_run(spec, context)
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Extract."""

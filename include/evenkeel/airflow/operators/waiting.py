@@ -1,0 +1,66 @@
+"""Steps that first wait, deferred, for results of other runs: so a backfill in any order gives what day by day would have."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from evenkeel.airflow.need_trigger import NeedTrigger, missing
+from evenkeel.airflow.operators.step import StepOperator, kind_of_run, open_gateways
+from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.vocabulary.spec_file import find_spec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from evenkeel.vocabulary.partition import Partition
+    from evenkeel.vocabulary.spec import ModelSpec
+
+
+class WaitingOperator(StepOperator):
+    """A step that waits where the run is a backfill, or its parameter `wait` says so: a run of today acts on what there is."""
+
+    pipeline = ""
+    patience = timedelta(days=1)
+
+    def about(self, spec: ModelSpec, context: Context) -> Partition | datetime:
+        """The partition or the instant whose needs are waited for."""
+        raise NotImplementedError
+
+    def waits(self, context: Context) -> bool:
+        """Whether this run waits."""
+        asked = context["params"].get("wait")
+        return kind_of_run(context) == "backfill" if asked is None else bool(asked)
+
+    def execute(self, context: Context) -> Any:
+        """Run the step, or defer until what it needs is on record."""
+        if self.waits(context):
+            spec = find_spec(read_settings().models, self.model)
+            about = str(self.about(spec, context))
+            lacking = missing(spec, self.pipeline, about, open_gateways(context))
+            if lacking is not None:
+                self.log.info("%s %s waits for %s", self.model, self.task_id, lacking)
+                context["ti"].xcom_push(
+                    key="waited_for", value=lacking
+                )  # for people: Airflow hides a trigger's arguments
+                trigger = NeedTrigger(self.model, self.pipeline, about, lacking, self.patience.total_seconds())
+                self.defer(trigger=trigger, method_name="execute_after_wait")
+        return super().execute(context)
+
+    def execute_after_wait(self, context: Context, event: dict[str, Any]) -> Any:
+        """Run the step after the wait; where what it needs never came, say so and fail."""
+        if "error" in event:
+            raise EvenkeelError(f"{self.model} {self.task_id}: {event['error']}")
+        if event["missing"] is not None:
+            self.give_up(event["missing"])
+        return StepOperator.execute(self, context)
+
+    def give_up(self, lacking: str) -> None:
+        """What to do where the wait was in vain. Raises EvenkeelError."""
+        raise EvenkeelError(
+            f"{self.model} {self.task_id}: waited {self.patience} for {lacking}, which never came; run that, or run this "
+            'again with {"wait": false} to go on without'
+        )

@@ -1,0 +1,123 @@
+"""How sure a mean over days is: an interval that treats a day, not a row, as what was drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evenkeel.vocabulary.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Values = Sequence[float] | NDArray[np.float64]
+
+
+def mean_of_days(
+    values: Values, *, seed: int = 0, level: float = 0.95, resamples: int = 2000, block: int | None = None
+) -> Estimate | None:
+    """The mean of one value a day, with a bootstrap interval that resamples whole days.
+
+    Rows of one day share its weather, and neighbouring days resemble each other, so neither rows nor single days are
+    independent. What is drawn with replacement are therefore blocks of `block` consecutive days, the first following the last
+    (circular block bootstrap):
+
+        m* = mean of the first n of ceil(n / b) blocks drawn,   interval = m + sqrt(k / (k - 1)) (quantiles of m* - m)
+
+    with n days, block length b and k = n / b; the factor undoes the narrowness of quantiles drawn from few blocks.
+
+    Sources: D. Politis and J. Romano, "A circular block-resampling procedure for stationary data" (1992); P. Hall, J. Horowitz
+    and B.-Y. Jing, "On blocking rules for the bootstrap with dependent data" (Biometrika 1995) for a length of the order of
+    n^(1/3); T. Hesterberg, "What teachers should know about the bootstrap" (The American Statistician 2015) for the factor.
+
+    Args:
+        values: shape (n,), one finite value a day, in the order of the days.
+        seed: of the draws.
+        level: how often the interval is to hold the true mean.
+        resamples: how many means are drawn.
+        block: days a block; by default n^(1/3), rounded.
+
+    Returns:
+        The mean with its interval; one without width for a single day, or None where there is no day.
+    """
+    days = np.asarray(values, dtype=np.float64)
+    if not len(days):
+        return None
+    mean = float(days.mean())
+    length = min(len(days), max(1, round(len(days) ** (1 / 3))) if block is None else block)
+    if len(days) <= length:
+        return Estimate(mean, mean, mean, len(days))
+    drawn = days[_drawn_days(len(days), length, resamples, seed)].mean(axis=1)
+    blocks = len(days) / length
+    tails = np.quantile(drawn - mean, [(1 - level) / 2, (1 + level) / 2]) * np.sqrt(blocks / (blocks - 1))
+    return Estimate(mean, mean + float(tails[0]), mean + float(tails[1]), len(days))
+
+
+def difference_of_days(
+    values: Values,
+    others: Values,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = 2000,
+    block: int | None = None,
+) -> Estimate | None:
+    """The mean of `values - others`, day by day on the same days: what both share (a storm) cancels out.
+
+    Args:
+        values: shape (n,), one finite value a day.
+        others: shape (n,), what they are compared with on the same days.
+        seed: of the draws.
+        level: how often the interval is to hold the true mean difference.
+        resamples: how many means are drawn.
+        block: days a block; as in `mean_of_days`.
+
+    Raises ValueError where the two have different lengths.
+    """
+    here, there = np.asarray(values, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    if here.shape != there.shape:
+        raise ValueError(
+            f"{len(here)} days cannot be compared with {len(there)}: pass the same days, in the same order"
+        )
+    return mean_of_days(here - there, seed=seed, level=level, resamples=resamples, block=block)
+
+
+def rolling_mean_of_days(
+    values: Values, *, window: int = 7, least: int = 4, seed: int = 0, level: float = 0.95, resamples: int = 500
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The mean of each day and the ones before it, with its interval: single days of the window are drawn.
+
+    Args:
+        values: shape (n,), one value a day, NaN where there is none.
+        window: days a mean is taken over.
+        least: below so many values in a window there is no mean.
+        seed: of the draws.
+        level: as in `mean_of_days`.
+        resamples: how many means are drawn for each day.
+
+    Returns:
+        Mean, lower and upper end, each of shape (n,) and NaN where there is no mean.
+    """
+    days = np.asarray(values, dtype=np.float64)
+    found = np.full((3, len(days)), np.nan)
+    for place in range(len(days)):
+        inside = days[max(0, place + 1 - window) : place + 1]
+        estimate = None
+        if np.isfinite(inside).sum() >= least:
+            estimate = mean_of_days(
+                inside[np.isfinite(inside)], seed=seed + place, level=level, resamples=resamples, block=1
+            )
+        if estimate is not None:
+            found[:, place] = estimate.value, estimate.low, estimate.high
+    return found[0], found[1], found[2]
+
+
+def _drawn_days(days: int, block: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """For each resample the places of its days, shape (resamples, days)."""
+    blocks = -(-days // block)
+    first = np.random.default_rng(seed).integers(0, days, size=(resamples, blocks, 1))
+    places: NDArray[np.int64] = (first + np.arange(block)) % days
+    return places.reshape(resamples, blocks * block)[:, :days]

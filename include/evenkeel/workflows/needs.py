@@ -1,0 +1,136 @@
+"""Needs: what a step of the past must wait for, so that a backfill in any order gives what day by day would have given.
+
+Decisions are taken where the spec says: at each scheduled training, and at each drift check whose signals are answered. What
+a step needs is that every decision before its as-of is on record, and the scores it looks at are published or refused. All
+of it is read from the lake, so it is the same whoever runs the steps, and in whatever order they were started.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.partition import partitions_between
+from evenkeel.vocabulary.tables import CHECKS, REFUSED, SCORES
+from evenkeel.vocabulary.verdict import DriftOutcome
+from evenkeel.workflows.drift_check import window_of
+from evenkeel.workflows.ledger import TRAINING, Entry, Kind, champion_of, crownings
+from evenkeel.workflows.retrain import signal_id
+from evenkeel.workflows.score import AS_OF_CHAMPION
+from evenkeel.workflows.train import training_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from evenkeel.vocabulary.partition import Partition
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+
+_MOMENT = timedelta(microseconds=1)
+_DAYS_BEFORE = timedelta(days=2)
+"""A partition begins at most so long before its scoring as-of, for what is scored the day it runs or the day after."""
+
+_NAMED = 3
+"""How many partitions a sentence names before it only counts."""
+
+
+def scoring_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> str | None:
+    """What scoring a partition with the champion of its as-of has to wait for, in words; None where all is there."""
+    entries = gateways.ledger.entries(spec.model)
+    if not crownings(entries):
+        return f"a first champion (train {spec.model} as of {spec.scoring_as_of(partition).isoformat()} or earlier)"
+    return _undecided(spec, spec.scoring_as_of(partition) + _MOMENT, entries, gateways)
+
+
+def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> str | None:
+    """What a drift check has to wait for: the scores of its window, made by the champions of their days."""
+    begun = _begun(gateways.ledger.entries(spec.model))
+    if begun is None:
+        return f"a first champion (train {spec.model})"
+    there = {*gateways.lake.partitions(spec.model, SCORES), *gateways.lake.partitions(spec.model, REFUSED)}
+    wanted = [one for one in window_of(spec, partition) if spec.scoring_as_of(one) >= begun]
+    missing = [one.key for one in wanted if one.key not in there]
+    if missing:
+        return f"the scores of {_some(missing)} ({spec.model}_score)"
+    stale = stale_partitions(spec, gateways, [one.key for one in wanted])
+    if stale:
+        return f"the scores of {_some(stale)} to be made again by the champion of then ({spec.model}_score)"
+    return None
+
+
+def stale_partitions(spec: ModelSpec, gateways: Gateways, partitions: Sequence[str] | None = None) -> list[str]:
+    """Partitions whose scores were made by another version than the champion of their as-of, because a decision about that
+    time was put on record later. Those for which another version was asked are left out.
+    """
+    found = gateways.lake.read(
+        spec.model, SCORES, partitions=partitions, columns=[c.PARTITION, c.MODEL_VERSION, c.CHOICE]
+    )
+    if found is None:
+        return []
+    entries = gateways.ledger.entries(spec.model)
+    by = found[found[c.CHOICE] == AS_OF_CHAMPION].drop_duplicates([c.PARTITION, c.MODEL_VERSION])
+    stale = []
+    for key, version in zip(by[c.PARTITION].astype(str), by[c.MODEL_VERSION], strict=True):
+        champion = champion_of(entries, spec.scoring_as_of(spec.partition(key)))
+        if champion is not None and champion.version != int(version):
+            stale.append(key)
+    return sorted(set(stale))
+
+
+def decision_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str | None:
+    """What a training, or the answer to a signal, as of an instant has to wait for: every decision before it."""
+    return _undecided(spec, as_of, gateways.ledger.entries(spec.model), gateways)
+
+
+def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gateways: Gateways) -> str | None:
+    """The first kind of decision after the first champion and before an instant that is not on record yet, in words."""
+    begun = _begun(entries)
+    if begun is None:
+        return None
+    # A spec that changed since has another hash: what counts is that a training as of that instant decided.
+    decided = {_stamp(one) for one in entries if one.id.startswith(TRAINING)}
+    ticks = [one for one in spec.scheduled_trainings(begun, until) if one > begun]
+    late = [f"{one:%Y-%m-%d}" for one in ticks if training_id(spec, one).partition("-")[0] not in decided]
+    if late:
+        return f"the training as of {_some(late)} ({spec.model}_train)"
+    if spec.retraining.mode == "off":
+        return None
+    days = partitions_between(begun - _DAYS_BEFORE, until, spec.timezone)
+    due = [one for one in days if spec.scoring_as_of(one) >= begun and begun < spec.check_as_of(one) < until]
+    signalled = _signals(spec, gateways)
+    unchecked = [one.key for one in due if one.key not in signalled]
+    if unchecked:
+        return f"the drift check of {_some(unchecked)} ({spec.model}_drift_check)"
+    answers = {one.id: one for one in entries if one.kind in {Kind.RETRAIN, Kind.DECLINED}}
+    unanswered = [one.key for one in due if signalled[one.key] and signal_id(spec.check_as_of(one)) not in answers]
+    if unanswered:
+        return f"the answer to the signal of {_some(unanswered)} ({spec.model}_retrain)"
+    launched = [one for one in answers.values() if one.kind is Kind.RETRAIN and one.effective_at < until]
+    undecided = [f"{one.effective_at:%Y-%m-%d}" for one in launched if _stamp(one) not in decided]
+    return f"the retraining as of {_some(undecided)} ({spec.model}_train)" if undecided else None
+
+
+def _stamp(entry: Entry) -> str:
+    """The as-of in a training's name."""
+    return str(entry.training).partition("-")[0]
+
+
+def _begun(entries: Sequence[Entry]) -> datetime | None:
+    crowned = crownings(list(entries))
+    return crowned[0].effective_at if crowned else None
+
+
+def _signals(spec: ModelSpec, gateways: Gateways) -> dict[str, bool]:
+    """For each partition with a check on record, whether it signalled."""
+    found = gateways.lake.read(spec.model, CHECKS, columns=[c.PARTITION, "drift_outcome", "decay_outcome"])
+    if found is None:
+        return {}
+    signals = (found[["drift_outcome", "decay_outcome"]] == str(DriftOutcome.DRIFT)).any(axis=1)
+    return dict(zip(found[c.PARTITION].astype(str), signals.astype(bool), strict=True))
+
+
+def _some(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:_NAMED])
+    return shown if len(keys) <= _NAMED else f"{shown} and {len(keys) - _NAMED} more"

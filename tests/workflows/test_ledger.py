@@ -1,0 +1,205 @@
+"""The ledger: append-only, in the order decisions hold, one at a time, and the alias follows it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenkeel.gateways.lake import Lake
+from evenkeel.vocabulary.errors import GateRefusedError, LedgerConflictError
+from evenkeel.vocabulary.verdict import Outcome, Verdict
+from evenkeel.workflows import challenge
+from evenkeel.workflows.ledger import Entry, Kind, Ledger, champion_of, crownings, previous_of
+from evenkeel.workflows.pipelines import run_training
+from evenkeel.workflows.promote import promote_challenger, promote_version, repair_alias, roll_back
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.workflows.conftest import House
+
+DAY = timedelta(days=1)
+START = datetime(2013, 3, 1, tzinfo=UTC)
+
+
+def promoted(version: int, day: int, sequence: int = 0, training: str | None = None) -> Entry:
+    entry_id = f"promoted/{version}/{day}" if training is None else f"training/{training}/{version}"
+    return Entry(
+        entry_id, "m", Kind.PROMOTED, START + day * DAY, "better", version, training=training, sequence=sequence
+    )
+
+
+def written(ledger: Ledger, *entries: Entry) -> None:
+    for entry in entries:
+        ledger.record("m", entry.id, lambda _, entry=entry: entry)
+
+
+def test_entries_are_in_the_order_they_hold_and_then_of_writing(tmp_path: Path) -> None:
+    """What is written later for an earlier day stands before what holds later; within an instant, writing decides (law 4)."""
+    ledger = Ledger(Lake(str(tmp_path)), actor="anna", run="r1")
+    written(ledger, promoted(3, 9), promoted(1, 1), promoted(2, 9), promoted(4, 5))
+    entries = ledger.entries("m")
+    assert [one.version for one in entries] == [1, 4, 3, 2]
+    assert [one.sequence for one in entries] == [2, 4, 1, 3]
+    assert {(one.actor, one.run) for one in entries} == {("anna", "r1")}
+    champions = [ledger.champion("m", START + day * DAY) for day in (0, 1, 4, 5, 8, 9, 30)]
+    assert [one and one.version for one in champions] == [None, 1, 1, 4, 4, 2, 2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20)), min_size=1, max_size=12, unique=True), st.randoms())
+def test_the_champion_does_not_depend_on_the_order_of_writing(decisions: list[tuple[int, int]], random: object) -> None:
+    """Promotions of different instants, written in any order, give the same champion at every instant (law 4)."""
+    by_day = {day: version for version, day in decisions}
+    entries = [promoted(version, day) for day, version in by_day.items()]
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+    rows = [sorted(order, key=lambda one: (one.effective_at, one.sequence)) for order in (entries, shuffled)]
+    for day in range(21):
+        instant = START + day * DAY
+        found = [champion_of(order, instant) for order in rows]
+        assert found[0] == found[1]
+        held = [one for one in by_day if one <= day]
+        assert (found[0].version if found[0] else None) == (by_day[max(held)] if held else None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20)), max_size=12, unique=True), st.integers(0, 20))
+def test_what_holds_later_changes_no_earlier_champion(decisions: list[tuple[int, int]], day: int) -> None:
+    """Entries that are effective after an instant are not there for it (law 2)."""
+    entries = sorted((promoted(*one) for one in decisions), key=lambda one: one.effective_at)
+    instant = START + day * DAY
+    known = [one for one in entries if one.effective_at <= instant]
+    assert champion_of(entries, instant) == champion_of(known, instant) == champion_of(known)
+
+
+def test_a_training_that_is_judged_anew_replaces_its_own_decision() -> None:
+    """One training, one standing decision: the later one, and a refusal of its data judges nobody."""
+    first = promoted(1, 3, 1, "20130304T000000Z-abc")
+    kept = Entry("training/20130304T000000Z-abc/x/2", "m", Kind.KEPT, first.effective_at, "worse", 1, sequence=2)
+    refused = Entry("training/20130304T000000Z-abc/refused", "m", Kind.REFUSED, first.effective_at, "bad", sequence=3)
+    assert crownings([first, refused]) == [first]
+    assert crownings([first, kept, refused]) == []
+
+
+def test_a_rollback_passes_over_what_was_rolled_back_before() -> None:
+    """From 3 back to 2, and on to 1: never to a version that a rollback took away (law 19)."""
+    back = Entry("rolled_back/x", "m", Kind.ROLLED_BACK, START + 4 * DAY, "bad", 2, previous_version=3, sequence=4)
+    entries = [promoted(1, 1, 1), promoted(2, 2, 2), promoted(3, 3, 3), back]
+    previous = previous_of(entries, back)
+    assert previous is not None
+    assert previous.version == 1
+
+
+def record_from_another_process(uri: str, barrier: object, number: int) -> str:
+    ledger = Ledger(Lake(uri), run=str(number))
+
+    def decide(entries: list[Entry]) -> Entry:
+        champion = champion_of(entries, START)
+        if champion is not None:
+            raise LedgerConflictError(f"champion is {champion.version} by now")
+        return Entry(f"promoted/{number}", "m", Kind.PROMOTED, START, "first", number)
+
+    barrier.wait()
+    try:
+        ledger.record("m", f"promoted/{number}", decide)
+    except LedgerConflictError as error:
+        return str(error)
+    return "promoted"
+
+
+def test_of_twenty_simultaneous_promotions_one_wins_and_the_others_are_told(tmp_path: Path) -> None:
+    """Twenty processes, released at once, each want to follow an empty throne: one entry, nineteen conflicts that name it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with context.Manager() as manager:
+        barrier = manager.Barrier(20)
+        with context.Pool(20) as pool:
+            arguments = [(str(tmp_path), barrier, number) for number in range(1, 21)]
+            told = pool.starmap(record_from_another_process, arguments, chunksize=1)
+    (winner,) = Ledger(Lake(str(tmp_path))).entries("m")
+    assert told.count("promoted") == 1
+    assert told.index("promoted") + 1 == winner.version
+    assert [one for one in told if one != "promoted"] == [f"champion is {winner.version} by now"] * 19
+
+
+def test_who_was_judged_against_another_champion_is_told(trained: House) -> None:
+    """A challenger whose opponent lost the throne meanwhile is not promoted on the old comparison."""
+    spec, gateways, instant = trained.spec, trained.gateways, trained.at("2013-02-03")
+    eager = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.0})})
+    run_training(
+        eager.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})}), instant, gateways
+    )
+    against = Verdict(Outcome.PASS, "better than 1", {"against": 1})
+    promote_version(spec, trained.at("2013-02-02"), 2, against, gateways, force=True, reason="a rehearsal")
+    with pytest.raises(LedgerConflictError, match=r"judged against champion 1, the champion as of .* is 2 by now"):
+        promote_version(spec, trained.at("2013-02-04"), 1, against, gateways, force=False, reason="")
+
+
+def test_a_training_whose_champion_changed_under_it_is_told(trained: House) -> None:
+    """Between its judgement and its promotion another version took over: it is told to be judged again, and then it is."""
+    spec, gateways, instant = trained.spec, trained.gateways, trained.at("2013-02-05")
+    with pytest.raises(LedgerConflictError, match="clear the training from `evaluate` on"):
+        _train_while_another_is_promoted(trained)
+    assert challenge.evaluate_challenger(spec, instant, gateways).champion == 2
+
+
+def _train_while_another_is_promoted(house: House) -> None:
+    wide = house.spec.model_copy(update={"promotion": house.spec.promotion.model_copy(update={"margin": 0.3})})
+    run_training(wide, house.at("2013-02-03"), house.gateways)
+
+    def watch(step: str, result: object) -> None:
+        if step == "gate":
+            verdict = Verdict(Outcome.PASS, "", {"against": 1})
+            arguments = (house.spec, house.at("2013-02-04"), 2, verdict, house.gateways)
+            promote_version(*arguments, force=True, reason="meanwhile")
+
+    run_training(house.spec, house.at("2013-02-05"), house.gateways, watch)
+    promote_challenger(house.spec, house.at("2013-02-05"), house.gateways)
+
+
+def test_a_refused_promotion_by_hand_is_on_record(trained: House) -> None:
+    """Who asked for a version that the gate refuses finds that in the ledger, and the champion as it was."""
+    refusal = Verdict(Outcome.REFUSE, "worse by 0.1", {"against": 1})
+    for _ in range(2):
+        with pytest.raises(GateRefusedError, match=r"worse by 0\.1"):
+            promote_version(
+                trained.spec, trained.at("2013-02-03"), 1, refusal, trained.gateways, force=False, reason=""
+            )
+    entries = trained.gateways.ledger.entries("flight_delay")
+    assert [one.kind for one in entries] == [Kind.PROMOTED, Kind.REFUSED]
+
+
+def test_an_alias_that_someone_moved_is_put_back_and_that_is_on_record(trained: House) -> None:
+    """The ledger says who is champion; what the alias showed instead is in the entry, and repairing again changes nothing."""
+    gateways, spec = trained.gateways, trained.spec
+    wide = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})})
+    run_training(wide, trained.at("2013-02-03"), gateways)
+    assert repair_alias(spec, gateways) is None
+    gateways.registry.point_champion("flight_delay", 2)
+    entry = repair_alias(spec, gateways)
+    assert entry is not None
+    assert (entry.kind, entry.version, entry.previous_version) == (Kind.REPAIRED, 1, 2)
+    assert gateways.registry.champion_alias("flight_delay") == 1
+    assert repair_alias(spec, gateways) is None
+    assert [one.kind for one in gateways.ledger.entries("flight_delay")].count(Kind.REPAIRED) == 1
+    champion = gateways.ledger.champion("flight_delay", trained.at("2013-02-10"))
+    assert champion is not None
+    assert champion.version == 1
+
+
+def test_a_rollback_repeated_is_one_entry(trained: House) -> None:
+    """Rolling back twice as of one instant is one decision (law 19)."""
+    spec, gateways = trained.spec, trained.gateways
+    wide = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})})
+    run_training(wide, trained.at("2013-02-02"), gateways)
+    verdict = Verdict(Outcome.REFUSE, "", {"against": 1})
+    promote_version(spec, trained.at("2013-02-03"), 2, verdict, gateways, force=True, reason="rehearsal")
+    for _ in range(3):
+        assert roll_back(spec, trained.at("2013-02-04"), gateways, reason="bad").champion == 1
+    assert [one.kind for one in gateways.ledger.entries("flight_delay")].count(Kind.ROLLED_BACK) == 1

@@ -1,0 +1,86 @@
+"""Maintenance of a model's tables, its MLflow runs and its staged files."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from evenkeel.gateways.staging import KEEP
+from evenkeel.vocabulary import tables
+from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.vocabulary.tables import LEDGER, SCORES, TABLES
+from evenkeel.workflows.maintain import close_orphans, maintain_table, sweep_staging
+from evenkeel.workflows.pipelines import run_scoring
+
+if TYPE_CHECKING:
+    from tests.workflows.conftest import House
+
+DAY = "2013-02-03"
+
+
+def test_every_table_is_maintained() -> None:
+    """A table that is named in the vocabulary is one of those that are maintained."""
+    named = {value for name, value in vars(tables).items() if name.isupper() and isinstance(value, str)}
+    assert set(TABLES) == named
+
+
+def test_maintenance_changes_no_row_and_keeps_what_is_done(trained: House) -> None:
+    """Every table reads as before, the champion is the same, and scoring the day again is still no commit (law 7)."""
+    spec, gateways = trained.spec, trained.gateways
+    done = run_scoring(spec, spec.partition(DAY), gateways)
+    champion = gateways.ledger.champion(spec.model, trained.at("2013-02-03"))
+    before = {table: gateways.lake.read(spec.model, table) for table in TABLES}
+    maintained = {table: maintain_table(spec, table, gateways) for table in TABLES}
+    for table, found in before.items():
+        assert (maintained[table] is None) == (found is None)
+        if found is not None:
+            again = gateways.lake.read(spec.model, table)
+            assert again is not None
+            pd.testing.assert_frame_equal(again, found)
+    assert gateways.ledger.champion(spec.model, trained.at("2013-02-03")) == champion
+    scores, ledger = maintained[SCORES], maintained[LEDGER]
+    assert scores is not None
+    assert ledger is not None
+    assert ledger.files_after == 1
+    assert run_scoring(spec, spec.partition(DAY), gateways).table_version == scores.version >= done.table_version
+
+
+def test_the_history_of_the_spec_is_that_of_the_tables(trained: House) -> None:
+    """What a publish replaces stays readable for as long as the model says."""
+    spec = trained.spec.model_copy(update={"history": timedelta(days=90)})
+    run_scoring(spec, spec.partition(DAY), trained.gateways)
+    maintain_table(spec, SCORES, trained.gateways)
+    log = (trained.root / "lake" / spec.model / SCORES / "_delta_log").glob("*.json")
+    assert any('"delta.deletedFileRetentionDuration":"interval 2160 hours"' in file.read_text() for file in log)
+
+
+def test_a_table_of_another_name_is_refused(house: House) -> None:
+    """The error names the tables there are; those that are not written yet have nothing to maintain."""
+    with pytest.raises(EvenkeelError, match="'scorse' is none of its tables; choose one of scores, "):
+        maintain_table(house.spec, "scorse", house.gateways)
+    assert [maintain_table(house.spec, table, house.gateways) for table in TABLES] == [None] * len(TABLES)
+
+
+def test_a_run_of_a_killed_training_is_closed_once_no_training_can_be_under_way(house: House) -> None:
+    """A run that says RUNNING is ended when a day and the time for approval have passed, and not before (law 28)."""
+    registry, now = house.gateways.registry, datetime.now(UTC)
+    run = registry.begin(house.spec.model, "killed", name="train", tags={})
+    wait = timedelta(days=1) + house.spec.promotion.approval_timeout
+    assert close_orphans(house.spec, now + wait - timedelta(minutes=5), house.gateways).runs == 0
+    closed = close_orphans(house.spec, now + wait + timedelta(minutes=5), house.gateways)
+    assert (closed.runs, closed.ids) == (1, (run,))
+
+
+def test_old_staged_files_are_swept(house: House) -> None:
+    """What was staged longer ago than a week goes; a model that staged nothing has nothing to sweep."""
+    assert sweep_staging(house.spec, house.gateways).runs == 0
+    house.gateways.staging.put_note(f"{house.spec.model}/score/{DAY}", "plan", {})
+    (note,) = (house.root / "lake" / "_staging").rglob("plan.json")
+    long_ago = time.time() - KEEP.total_seconds() - 60
+    os.utime(note, (long_ago, long_ago))
+    assert sweep_staging(house.spec, house.gateways).runs == 1
