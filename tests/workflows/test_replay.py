@@ -414,11 +414,12 @@ def test_changes_reach_into_lists_and_a_named_policy_may_change_several_keys(pro
         named=["patient: retraining.needed=2, retraining.cooldown=28d"],
     )
     assert [one.name for one in policies] == [
-        "as specified, with training.candidates.boosted_trees.params.max_iter=7",
+        "as set",
         "patient",
         "never retrain",
         "every 14 days",
     ]
+    assert policies[0].rule.startswith("training.candidates.boosted_trees.params.max_iter=7; schedule 0 6 * * 1; ")
     assert {one.spec.training.candidates[0].params["max_iter"] for one in policies} == {7}
     assert (policies[1].spec.retraining.needed, policies[1].spec.retraining.cooldown.days) == (2, 28)
 

@@ -94,7 +94,7 @@ class _Watch:
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} events  {task.fields[day]}  {task.fields[decisions]} decisions"),
+            TextColumn("{task.completed}/{task.total} events  {task.fields[day]}  decisions: {task.fields[decisions]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
@@ -117,7 +117,7 @@ class _Watch:
             self._bars.update(self._tasks[one.name], completed=one.done, **facts)
         if not self._console.is_terminal and time.monotonic() - self._told >= _EVERY_SECONDS:
             self._told = time.monotonic()
-            said = (f"{one.name}: {one.day or 'building features'}, {one.decisions} decisions" for one in reached)
+            said = (f"{one.name}: {one.day or 'building features'}, decisions: {one.decisions}" for one in reached)
             self._console.print("; ".join(said), soft_wrap=True, markup=False)
 
 
@@ -126,28 +126,27 @@ def _jobs(policies: int) -> int:
 
 
 def _table(account: ReplayAccount) -> Table:
-    metric, *others = account.measures
+    """A column a policy: their names are few and their numbers many."""
+    metric = account.measures[0]
     table = Table(title=f"{account.model}, {account.first} to {account.last}", title_justify="left")
-    table.add_column("policy")
-    for name in (metric, *others, f"{metric} against the first"):
-        table.add_column(name, justify="right")
-    counts = ("trainings", "promoted", "rolled_back", "signals", "declined", "rows", "quarantined", "refused")
-    for name in counts:
-        table.add_column(name.replace("_", " "), justify="right")
-    for place, one in enumerate(account.policies):
-        table.add_row(
-            one.name,
-            *(_shown(one.means[name]) for name in account.measures),
-            "" if place == 0 else _shown(one.differences[metric], "+"),
-            *(f"{one.counts[name]:,}" for name in counts),
-        )
+    table.add_column("95 % intervals below")
+    for one in account.policies:
+        table.add_column(one.name, justify="right")
+    for name in account.measures:
+        table.add_row(name, *(_shown(one.means[name]) for one in account.policies))
+    first, *others = account.policies
+    if others:
+        compared = (_shown(one.differences[metric], "+") for one in others)
+        table.add_row(f"{metric} against {first.name}", "", *compared)
+    for count in first.counts:
+        table.add_row(count.replace("_", " "), *(f"{one.counts[count]:,}" for one in account.policies))
     return table
 
 
 def _shown(estimate: Estimate | None, sign: str = "") -> str:
     if estimate is None:
         return "-"
-    return f"{estimate.value:{sign}.4f} [{estimate.low:{sign}.4f}, {estimate.high:{sign}.4f}]"
+    return f"{estimate.value:{sign}.4f}\n{estimate.low:{sign}.4f} to {estimate.high:{sign}.4f}"
 
 
 def _summary(account: ReplayAccount, report: Path) -> dict[str, Any]:

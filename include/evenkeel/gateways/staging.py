@@ -93,6 +93,12 @@ class Staging:
                     swept += 1
         return swept
 
+    def clear(self, model: str) -> None:
+        """Drop what every run of a model staged; for one who knows that none is under way."""
+        folder = f"{self._root}/{model}"
+        if self._filesystem.isdir(folder):
+            self._filesystem.rm(folder, recursive=True)
+
 
 def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -217,6 +217,7 @@ def _usual_rows(recent: pd.DataFrame) -> dict[str, float]:
 def _met_in(spec: ModelSpec, frame: pd.DataFrame, recent: pd.DataFrame) -> pd.Series[Any]:
     """For each row the first recent partition that has its key too, or None."""
     key = list(spec.rows.key)
-    first = recent.dropna(subset=key).groupby(key)[c.PARTITION].min().astype(object).rename(c.ALSO_IN).reset_index()
-    met: pd.Series[Any] = frame[key].merge(first, on=key, how="left")[c.ALSO_IN]
+    mine = recent[recent[key[0]].isin(frame[key[0]].dropna())].dropna(subset=key)
+    first = mine.sort_values(c.PARTITION).drop_duplicates(key).rename(columns={c.PARTITION: c.ALSO_IN})
+    met: pd.Series[Any] = frame[key].merge(first, on=key, how="left")[c.ALSO_IN].astype(object)
     return met.set_axis(frame.index)

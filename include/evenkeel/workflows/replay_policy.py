@@ -51,7 +51,7 @@ class Policy:
     @property
     def slug(self) -> str:
         """The name as a part of a path."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-") or "policy"
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:80] or "policy"
 
 
 def policies_of(
@@ -68,8 +68,8 @@ def policies_of(
     Raises SpecError for a change that cannot be read, is not allowed, or makes no sound spec, and for a name given twice.
     """
     base = _changed(_automatic(spec), _parse_changes(changes, "--set"), "--set")
-    main = f"as specified, with {', '.join(changes)}" if changes else "as specified"
-    policies = [Policy(main, base, _specified(base))]
+    name, said = ("as set", f"{', '.join(changes)}; ") if changes else ("as specified", "")
+    policies = [Policy(name, base, said + _specified(base))]
     for text in named:
         name, own = _parse_named(text)
         changed = _changed(base, own, f"--policy {name}")

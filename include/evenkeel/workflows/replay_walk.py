@@ -102,6 +102,7 @@ def walk(policy: Policy, span: Span, folder: Path, gateways: Gateways) -> None:
             if event.kind != "score":
                 decisions = len(gateways.ledger.entries(policy.spec.model))
             journal.append(replace(step, decisions=decisions))
+            gateways.staging.clear(policy.spec.model)  # done with; a year of it would be most of what lies on disk
 
 
 @contextlib.contextmanager
