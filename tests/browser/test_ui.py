@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,6 +77,9 @@ class Screen:
         return wait.until(condition, f"{complaint} at {self.driver.current_url}")
 
 
+DAYS = (date(2013, 2, 1), date(2013, 2, 3))
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack on a scratch project whose model has a champion, as of the first of February."""
@@ -129,11 +133,13 @@ def test_a_task_leads_to_its_data_docs(screen: Screen) -> None:
 
 
 def test_a_backfill_is_started_in_the_dialog(screen: Screen, stack: LocalStack) -> None:
-    """Two dates are three runs, one a partition, and all of them succeed before one's eyes."""
+    """Two dates are three runs, one a partition, and all of them succeed before one's eyes; the third waits for a check."""
+    with stack.client() as client:
+        Journey(client, MODEL, "America/New_York", print).start_backfill("drift_check", *DAYS)
     screen.open(f"/dags/{MODEL}_score")
     screen.click("[data-testid=trigger-dag-button]")
     screen.click("[role=dialog] label", "Backfill")
-    for place, day, shown in ((0, "2013/02/10", "Feb 10, 2013"), (1, "2013/02/12", "Feb 12, 2013")):
+    for place, day, shown in ((0, "2013/02/01", "Feb 1, 2013"), (1, "2013/02/03", "Feb 3, 2013")):
         screen.click("[data-testid=datetime-input]", nth=place)
         screen.see('input[placeholder="YYYY/MM/DD"]').send_keys(day, Keys.TAB)
         screen.click("[role=dialog] p", "Date Range")
@@ -145,4 +151,4 @@ def test_a_backfill_is_started_in_the_dialog(screen: Screen, stack: LocalStack) 
     screen.see("tbody tr", "Success", nth=2, within=120)
     with stack.client() as client:
         states = {run["partition_key"]: run["state"] for run in client.runs(f"{MODEL}_score")}
-    assert states == {f"2013-02-{day}": "success" for day in (10, 11, 12)}
+    assert states == {f"2013-02-{day:02}": "success" for day in (1, 2, 3)}

@@ -58,6 +58,17 @@ def test_a_folder_that_was_made_just_now_is_not_swept(tmp_path: Path) -> None:
     assert [folder.exists() for folder in folders] == [True, False]
 
 
+def test_all_that_a_model_staged_can_be_dropped(tmp_path: Path) -> None:
+    """Where no run is under way, all of a model's go, another's stay, and dropping nothing is no mistake."""
+    staging = Staging(str(tmp_path))
+    for run in ("m/score/new", "other/score/new"):
+        staging.put_note(run, "plan", {})
+    for _ in range(2):
+        staging.clear("m")
+    assert not (tmp_path / "_staging" / "m").exists()
+    assert staging.get_note("other/score/new", "plan") == {}
+
+
 def test_a_page_is_kept_and_replaced(tmp_path: Path) -> None:
     """The last page of a name is the one that is shown."""
     pages = Pages(str(tmp_path))

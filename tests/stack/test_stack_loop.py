@@ -101,7 +101,7 @@ def test_the_loop_runs_through_the_api_and_nothing_is_lost(stack: Stack) -> None
             client.unpause(f"flight_delay_{pipeline}")
         assert finished(client, "flight_delay_train", conf={"as_of": "2013-03-01"}) == "success"
         days = (datetime(2013, 3, day, tzinfo=NEW_YORK) for day in (1, 7))
-        backfill = client.backfill("flight_delay_score", *days, max_active_runs=2)
+        backfill = client.backfill("flight_delay_score", *days, max_active_runs=2, conf={"wait": False})
         assert client.wait_for_backfill(backfill, timeout=900) == {"success": 7}
         assert finished(client, "flight_delay_drift_check", partition_key="2013-03-07") == "success"
     before, versions = stack.status(), stack.mlflow("GET", "model-versions/search")["model_versions"]

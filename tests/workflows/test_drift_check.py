@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
@@ -47,26 +46,6 @@ def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None
     assert (recorded.champion, checks["labels"].iloc[0] > 1000) == (1, True)
     assert len(columns) == len(trained.spec.features.names) + 1
     assert b"drawDashboard" in trained.gateways.pages.get(checks["page"].iloc[0])
-
-
-def test_checking_again_changes_nothing(trained: House) -> None:
-    """The same partition again: one row, the same content (laws 1 and 7)."""
-    first = check(scored(trained))
-    before = trained.gateways.lake.read("flight_delay", "drift_checks")
-    assert check(trained) == first
-    pd.testing.assert_frame_equal(before, trained.gateways.lake.read("flight_delay", "drift_checks"))
-
-
-def test_labels_that_matured_later_are_not_there(trained: House) -> None:
-    """Flights still in the air at the end of the window have no label yet, whatever the table holds by now (law 2)."""
-    before = check(scored(trained))
-    end = trained.spec.check_as_of(trained.spec.partition(DAYS[-1]))
-
-    def rewrite(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.assign(arrived_late=rows["arrived_late"].where(rows["known_at"] <= end, 1 - rows["arrived_late"]))
-
-    trained.change("outcomes", DAYS[-1], rewrite)
-    assert check(trained) == before
 
 
 def test_without_scores_there_is_no_answer(trained: House) -> None:
@@ -156,19 +135,6 @@ def test_a_rollback_is_one_entry_and_holds_from_its_instant(two_versions: House)
     assert len([one for one in gateways.ledger.entries(spec.model) if one.kind is Kind.ROLLED_BACK]) == 1
     with pytest.raises(EvenkeelError, match="no earlier champion"):
         roll_back(spec, two_versions.at("2013-02-07"), gateways, reason="again")
-
-
-def test_an_earlier_run_cannot_take_the_championship_from_a_later_one(two_versions: House) -> None:
-    """A promotion that is effective earlier is recorded for its own time; the present champion and the alias stay (law 4)."""
-    spec, gateways = two_versions.spec, two_versions.gateways
-    verdict = judge_version(spec, two_versions.at("2013-02-03"), 2, gateways)
-    promote_version(spec, two_versions.at("2013-01-30"), 2, verdict, gateways, force=True, reason="a backfill")
-    assert gateways.registry.champion_alias(spec.model) == 1
-    now = gateways.ledger.champion(spec.model, two_versions.at("2013-02-10"))
-    then = gateways.ledger.champion(spec.model, two_versions.at("2013-01-31"))
-    assert now is not None
-    assert then is not None
-    assert (now.version, then.version) == (1, 2)
 
 
 def test_an_unknown_version_is_told_with_those_there_are(trained: House) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from evenkeel.vocabulary.errors import GateRefusedError, LedgerConflictError, SourceError
 from evenkeel.vocabulary.spec import ModelSpec
-from evenkeel.workflows import challenge, score
+from evenkeel.workflows import challenge
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_scoring, run_training
 from evenkeel.workflows.promote import judge_version, promote_challenger, promote_version, roll_back
@@ -60,17 +60,6 @@ def test_a_file_that_lacks_a_column_is_told(trained: House) -> None:
     trained.change("schedule", DAY, lambda rows: rows.drop(columns="dest"))
     with pytest.raises(SourceError, match=f"date={DAY}.*column dest is missing"):
         run_scoring(trained.spec, trained.spec.partition(DAY), trained.gateways)
-
-
-def test_two_runs_of_a_partition_never_publish_a_mixture(trained: House) -> None:
-    """A shard that another champion scored meanwhile is refused at the score gate (law 8)."""
-    partition = trained.spec.partition(DAY)
-    run_scoring(trained.spec, partition, trained.gateways)
-    run = score.scoring_run(trained.spec, partition)
-    shard = trained.gateways.staging.get(run, "scored_0")
-    trained.gateways.staging.put(run, "scored_0", shard.assign(_model_version=np.arange(len(shard)) % 2 + 1))
-    with pytest.raises(GateRefusedError, match=r"scored by versions \[1, 2\], the run's champion is 1"):
-        score.validate_scores(trained.spec, partition, trained.gateways)
 
 
 def refused(house: House) -> ModelSpec:

@@ -227,6 +227,7 @@ def test_policies_share_frames_and_nothing_else(walked: Walked) -> None:
     }
     for policy in replay.policies:
         assert {"lake", "mlflow.db", "mlartifacts"} <= {one.name for one in replay.folder_of(policy).iterdir()}
+        assert not list((replay.folder_of(policy) / "lake" / "_staging").iterdir())
     (shared,) = (replay.folder / "frames").iterdir()
     looked_at = pd.date_range("2013-01-13", "2013-02-10").strftime(
         "%Y-%m-%d"

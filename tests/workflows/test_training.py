@@ -35,33 +35,6 @@ def test_a_version_carries_what_it_was_made_of(trained: House) -> None:
     assert all(tags[f"evenkeel.{name}"] for name in wanted)
 
 
-def test_training_again_is_the_same_training(trained: House) -> None:
-    """The same as-of: no second MLflow run, version or entry, and the same set of rows (laws 1 and 7)."""
-    before = trained.gateways.lake.read("flight_delay", "training_sets")
-    version = trained.gateways.lake.version("flight_delay", "training_sets")
-    run_training(trained.spec, trained.at(AS_OF), trained.gateways)
-    assert before is not None
-    pd.testing.assert_frame_equal(before, trained.gateways.lake.read("flight_delay", "training_sets"))
-    assert trained.gateways.lake.version("flight_delay", "training_sets") == version
-    assert [one.number for one in trained.gateways.registry.versions("flight_delay")] == [1]
-    assert len(trained.gateways.ledger.entries("flight_delay")) == 1
-
-
-def test_the_future_changes_nothing(trained: House) -> None:
-    """Rows after the as-of, and labels that were not known by then, leave the training's data as it was (law 2)."""
-    instant = trained.at(AS_OF)
-    before = train.extract_window(trained.spec, instant, trained.gateways)
-    trained.change("outcomes", "2013-02-01", lambda rows: rows.assign(arrived_late=1))
-    trained.change("weather", "2013-02-02", lambda rows: rows.assign(visib=0.0))
-    late = trained.landed("outcomes", "2013-01-31")
-    rows = pd.read_parquet(late, partitioning=None)
-    unknown = rows["known_at"] > instant
-    assert unknown.any()
-    rows.loc[unknown, "arrived_late"] = 1 - rows.loc[unknown, "arrived_late"]
-    rows.to_parquet(late, index=False)
-    assert train.extract_window(trained.spec, instant, trained.gateways) == before
-
-
 def test_the_split_is_by_time_with_a_gap(trained: House) -> None:
     """The holdout begins at least a label's maturation after the last training row (law 15)."""
     instant = trained.at(AS_OF)

@@ -1,0 +1,448 @@
+"""Mutants: for each law its mechanism, broken in one way. Every one of them must make a test of its law fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An exact replacement in a file below `include/evenkeel`; `old` is there once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One law's mechanism, removed or bent. Several edits where it has more than one door."""
+
+    law: int
+    name: str
+    edits: tuple[Edit, ...]
+
+
+def one(law: int, name: str, file: str, old: str, new: str) -> Mutation:
+    return Mutation(law, name, (Edit(file, old, new),))
+
+
+SOURCES, FRAME = "gateways/sources.py", "workflows/frame.py"
+LAKE, REGISTRY, STAGING = "gateways/lake.py", "gateways/registry.py", "gateways/staging.py"
+EXPECTATIONS, FINDINGS = "gateways/expectations.py", "gateways/findings.py"
+LEDGER, SCORE, TRAIN, CHALLENGE = (f"workflows/{name}.py" for name in ("ledger", "score", "train", "challenge"))
+CHECK, GATE, PROMOTE, NEEDS = (f"workflows/{name}.py" for name in ("drift_check", "data_gate", "promote", "needs"))
+RETRAINING, DRIFT = "decisions/retraining.py", "decisions/drift.py"
+AS_OF, DECLARE, TURNS = "airflow/as_of.py", "airflow/declare.py", "airflow/fair_turns.py"
+
+TIMES = "for column in filter(None, (table.known_at, table.ingested_at)):"
+
+MUTATIONS = (
+    # Time
+    Mutation(
+        1,
+        "a check acts from the clock",
+        (
+            Edit(CHECK, "from datetime import timedelta\n", "from datetime import UTC, datetime, timedelta\n"),
+            Edit(CHECK, "    as_of = spec.check_as_of(partition)\n", "    as_of = datetime.now(UTC)\n"),
+        ),
+    ),
+    Mutation(
+        1,
+        "the days before are looked at as they are now",
+        (
+            Edit(
+                GATE,
+                "from functools import partial\n",
+                "from datetime import UTC, datetime\nfrom functools import partial\n",
+            ),
+            Edit(
+                GATE,
+                'update={"columns": columns}), spec.scoring_as_of(partition)',
+                'update={"columns": columns}), datetime.now(UTC)',
+            ),
+        ),
+    ),
+    one(1, "a check draws another sample each time", CHECK, "random_state=spec.training.seed", "random_state=None"),
+    Mutation(
+        2,
+        "what was not known yet is there",
+        (
+            Edit(SOURCES, TIMES, "for column in filter(None, (table.ingested_at,)):"),
+            Edit(FRAME, TIMES, "for column in filter(None, (table.ingested_at,)):"),
+        ),
+    ),
+    Mutation(
+        2,
+        "what had not landed yet is there",
+        (
+            Edit(SOURCES, TIMES, "for column in filter(None, (table.known_at,)):"),
+            Edit(FRAME, TIMES, "for column in filter(None, (table.known_at,)):"),
+        ),
+    ),
+    one(2, "each day is seen as of the window's end", FRAME, TIMES, "for column in ():"),
+    one(
+        2,
+        "labels are there as soon as they are known",
+        FRAME,
+        "known = _there(found[matured], spec.label, as_of, key)",
+        "known = _there(found, spec.label, as_of, key)",
+    ),
+    one(
+        2,
+        "checks of the future count",
+        RETRAINING,
+        "(one for one in checks if one.as_of <= as_of)",
+        "(one for one in checks)",
+    ),
+    one(
+        2,
+        "retrainings of the future cool down",
+        RETRAINING,
+        "if timedelta(0) <= as_of - one < cooldown",
+        "if as_of - one < cooldown",
+    ),
+    one(
+        2,
+        "the days before are looked at as of later",
+        GATE,
+        'update={"columns": columns}), spec.scoring_as_of(partition)',
+        'update={"columns": columns}), partition.shift(30).start',
+    ),
+    one(
+        3,
+        "the champion that holds last scores the past",
+        SCORE,
+        "champion_of(entries, as_of if choice == AS_OF_CHAMPION else None)",
+        "champion_of(entries)",
+    ),
+    one(3, "scores do not say who was asked for", SCORE, 'c.CHOICE: start["choice"]}', "c.CHOICE: AS_OF_CHAMPION}"),
+    one(
+        3,
+        "a promotion holds only after its instant",
+        LEDGER,
+        "if one.effective_at <= instant]",
+        "if one.effective_at < instant]",
+    ),
+    one(
+        3,
+        "a check looks at the champion of its own instant",
+        CHECK,
+        "gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))",
+        "gateways.ledger.champion(spec.model, spec.check_as_of(partition))",
+    ),
+    one(
+        3,
+        "a check looks at everybody's scores",
+        CHECK,
+        "scores[scores[c.MODEL_VERSION] == champion].reset_index",
+        "scores.reset_index",
+    ),
+    one(3, "a backfill does not wait for answers to signals", NEEDS, "    if unanswered:\n", "    if False:\n"),
+    one(3, "a backfill does not wait for trainings", NEEDS, "    if late:\n", "    if False:\n"),
+    one(3, "a backfill does not wait for retrainings", NEEDS, "if undecided else None", "if False else None"),
+    one(3, "a backfill does not wait for checks", NEEDS, "    if unchecked:\n", "    if False:\n"),
+    one(3, "a check takes stale scores", NEEDS, "    if stale:\n", "    if False:\n"),
+    one(
+        4,
+        "the order of writing is that of holding",
+        LEDGER,
+        "key=lambda one: (one.effective_at, one.sequence))",
+        "key=lambda one: one.sequence)",
+    ),
+    one(
+        4,
+        "the alias follows whoever decided last",
+        PROMOTE,
+        "    champion = champion_of(gateways.ledger.entries(spec.model))\n    number =",
+        "    champion = entry\n    number =",
+    ),
+    one(
+        4,
+        "a training of the past meets the champion of today",
+        LEDGER,
+        "return champion_of([one for one in entries if one.subject != subject], instant)",
+        "return champion_of([one for one in entries if one.subject != subject])",
+    ),
+    one(
+        5,
+        "without an instant the clock is asked",
+        AS_OF,
+        "    raise AsOfMissingError(\n        f\"run {context['run_id']} has no partition",
+        "    from datetime import UTC, datetime\n\n    return Partition.containing(datetime.now(UTC), spec.timezone)\n"
+        "    raise AsOfMissingError(\n        f\"run {context['run_id']} has no partition",
+    ),
+    one(5, "of two partitions one is chosen", AS_OF, "if given and own and given != own:", "if False:"),
+    one(
+        5,
+        "the logical date is not looked at",
+        AS_OF,
+        "run.logical_date or run.data_interval_start",
+        "run.data_interval_start",
+    ),
+    one(
+        5,
+        "the data interval is not looked at",
+        AS_OF,
+        "run.logical_date or run.data_interval_start",
+        "run.logical_date",
+    ),
+    one(5, "a signal acts as a training does", AS_OF, "return spec.check_as_of(", "return spec.training_as_of("),
+    # Publishing
+    one(
+        6,
+        "a publish is two commits",
+        LAKE,
+        "            if len(frame):\n                _same_types(present, rows, uri)\n",
+        "            if len(frame):\n                _same_types(present, rows, uri)\n"
+        "            present.delete(f\"{c.PARTITION} = '{partition}'\")\n",
+    ),
+    one(
+        6,
+        "a publish appends",
+        LAKE,
+        '                mode="overwrite",\n                predicate=f"{c.PARTITION} = \'{partition}\'",\n',
+        '                mode="append",\n',
+    ),
+    one(
+        6,
+        "a publish replaces the whole table",
+        LAKE,
+        "                predicate=f\"{c.PARTITION} = '{partition}'\",\n",
+        "",
+    ),
+    one(
+        7, "a publish does not know that it is done", LAKE, "if present.transaction_version(app) == token:", "if False:"
+    ),
+    Mutation(
+        7,
+        "a version is made without looking for the run's",
+        (
+            Edit(
+                REGISTRY,
+                "        if not present:\n            self._make_version",
+                "        if True:\n            self._make_version",
+            ),
+            Edit(
+                REGISTRY,
+                "        first, *ghosts = present\n",
+                "        first, *ghosts = present\n        ghosts = []\n",
+            ),
+        ),
+    ),
+    Mutation(
+        7,
+        "a run is begun without looking for its key",
+        (
+            Edit(
+                REGISTRY,
+                "            if not found:\n                labels",
+                "            if True:\n                labels",
+            ),
+            Edit(
+                REGISTRY,
+                "            for ghost in ghosts:\n                if DIGEST",
+                "            for ghost in []:\n                if DIGEST",
+            ),
+        ),
+    ),
+    one(7, "a decision is written again", LEDGER, "            if present is not None:\n", "            if False:\n"),
+    one(7, "a metric is written again", REGISTRY, " if shown.get(key) != float(value)\n", "\n"),
+    one(
+        7,
+        "a finished training is begun anew",
+        REGISTRY,
+        'if run_id == made or run.info.status == "FINISHED":',
+        "if run_id == made:",
+    ),
+    one(
+        8,
+        "staged files are nobody's",
+        STAGING,
+        'return f"{self._root}/{run}@{self._owner}"',
+        'return f"{self._root}/{run}"',
+    ),
+    one(8, "shards of two champions are one partition", SCORE, "if by not in ([champion], []):", "if False:"),
+    one(
+        9,
+        "quarantined rows are dropped",
+        SCORE,
+        "    _publish_quarantine(spec, partition, quarantined, metadata, gateways)\n",
+        "",
+    ),
+    one(9, "rows without a time are dropped", GATE, "    if strays is not None and len(strays):\n", "    if False:\n"),
+    one(
+        9,
+        "repaired rows stay in quarantine",
+        SCORE,
+        "if len(rows) or (before is not None and len(before)):",
+        "if len(rows):",
+    ),
+    one(
+        9,
+        "a row has one reason at most",
+        GATE,
+        'reasons = "; ".join(validation.bad_rows[position])',
+        "reasons = validation.bad_rows[position][0]",
+    ),
+    one(
+        9,
+        "a training learns from quarantined rows",
+        TRAIN,
+        '    gateways.staging.put(run, "validated", accepted)\n',
+        '    gateways.staging.put(run, "validated", frame)\n',
+    ),
+    Mutation(
+        9,
+        "the last shard is forgotten",
+        (
+            Edit(
+                SCORE,
+                "    shards = max(1, math.ceil(len(gated.accepted) / spec.scoring.shard_rows))\n",
+                "    shards = max(1, math.floor(len(gated.accepted) / spec.scoring.shard_rows))\n",
+            ),
+            Edit(SCORE, 'if len(scored) != expected["rows"]:', "if False:"),
+        ),
+    ),
+    one(10, "scores are not counted", SCORE, 'if len(scored) != expected["rows"]:', "if False:"),
+    one(10, "critical findings about scores are let through", SCORE, "    refuse_critical(validation, what)\n", ""),
+    # Data gate
+    one(11, "a critical finding is a warning", GATE, 'if one.severity == "critical"]', 'if one.severity == "fatal"]'),
+    one(
+        11,
+        "a message without examples",
+        FINDINGS,
+        'such = f", such as {\', \'.join(self.examples)}" if self.examples else ""',
+        'such = ""',
+    ),
+    one(
+        11,
+        "a gate is tried again",
+        DECLARE,
+        "RetryRule(exception=EvenkeelError, action=RetryAction.FAIL,",
+        "RetryRule(exception=EvenkeelError, action=RetryAction.RETRY,",
+    ),
+    one(
+        11,
+        "a repaired partition stays refused",
+        SCORE,
+        "    if partition.key in gateways.lake.partitions(spec.model, REFUSED):\n",
+        "    if False:\n",
+    ),
+    one(
+        11,
+        "a refused training leaves no record",
+        TRAIN,
+        "            _record_refusal(spec, as_of, str(error), gateways)\n",
+        "",
+    ),
+    one(12, "there is no budget", GATE, "if share > spec.data_gate.quarantine_budget:", "if False:"),
+    one(12, "a warning sets nothing aside", FINDINGS, 'if outcome.entry.severity != "warning":', "if True:"),
+    one(
+        12,
+        "a reason says no more than the expectation",
+        FINDINGS,
+        'reason = f"{outcome.entry.name}: {notes}" if notes else outcome.entry.name',
+        "reason = outcome.entry.name",
+    ),
+    one(13, "an exception is swallowed", EXPECTATIONS, "        if cause is None:\n", "        if True:\n"),
+    one(
+        13,
+        "an exception of a warning is swallowed",
+        EXPECTATIONS,
+        "        if cause is None:\n",
+        '        if cause is None or entry.severity == "warning":\n',
+    ),
+    one(
+        13,
+        "what was never staged is empty",
+        SCORE,
+        '    frame = gateways.staging.get(run, f"shard_{shard}")\n',
+        "    frame = pd.DataFrame({name: [] for name in spec.features.names})\n",
+    ),
+    one(14, "a file without a column is nulls", SOURCES, "    _every_file_has(dataset, list(table.columns))\n", ""),
+    one(14, "an empty partition is scored", SCORE, "    if frame.empty:\n", "    if False:\n"),
+    one(
+        14,
+        "nobody knows how many rows are usual",
+        GATE,
+        'return {"recent_rows": float(rows.median())} if len(rows) >= _USUAL else {}',
+        "return {}",
+    ),
+    one(14, "labels are not gated", TRAIN, "if spec.data_gate.labels is not None and", "if False and"),
+    one(
+        14,
+        "keys of other days are not looked for",
+        GATE,
+        "c.ALSO_IN: _met_in(spec, frame, recent), c.LOCAL_HOUR",
+        "c.ALSO_IN: None, c.LOCAL_HOUR",
+    ),
+    # Airflow
+    one(26, "a reason names every column", DRIFT, "sorted(names)[:_NAMED]", "sorted(names)"),
+    one(
+        26,
+        "quarantined rows travel between tasks",
+        "airflow/operators/score.py",
+        '"quarantined": validated.quarantined}',
+        '"quarantined": gateways.staging.get(f"{self.model}/score/{partition.key}", "quarantined")["_reasons"].tolist()}',
+    ),
+    one(
+        27,
+        "a backfill weighs as much as today",
+        TURNS,
+        'return own if ti.run_id.startswith("backfill__") else _TODAY * own',
+        "return own",
+    ),
+    one(27, "today weighs a little more", TURNS, "_TODAY = 100\n", "_TODAY = 2\n"),
+    one(
+        27,
+        "scoring waits for long tasks",
+        DECLARE,
+        '_LONG = {"train", "drift_check"}',
+        '_LONG = {"train", "drift_check", "score"}',
+    ),
+    one(27, "checks may take every slot", DECLARE, '_LONG = {"train", "drift_check"}', '_LONG = {"train"}'),
+    one(
+        27,
+        "the pool has all slots",
+        TURNS,
+        'conf.getint("core", "parallelism") - 2',
+        'conf.getint("core", "parallelism")',
+    ),
+    one(
+        27,
+        "a size that someone set is overwritten",
+        TURNS,
+        "    if Pool.get_pool(POOL) is not None:\n        return\n",
+        "",
+    ),
+    one(27, "tasks are weighed by what comes after them", DECLARE, '            "weight_rule": TODAY_FIRST,\n', ""),
+    one(28, "orphans stay", REGISTRY, "if _begun(run) < before]", "if False]"),
+    one(28, "runs under way are ended", REGISTRY, "if _begun(run) < before]", "]"),
+    one(
+        28,
+        "nobody waits for an approval",
+        "workflows/maintain.py",
+        "now - _LONGEST - spec.promotion.approval_timeout",
+        "now - _LONGEST",
+    ),
+    one(28, "a run is never finished", CHALLENGE, '    gateways.registry.finish(evaluated["run_id"])\n', ""),
+    one(28, "a failed training's run goes on", CHALLENGE, "gateways.registry.finish(run_id, failed=True)", "pass"),
+    Mutation(
+        28,
+        "a killed training's run is not found again",
+        (
+            Edit(
+                REGISTRY,
+                "            if not found:\n                labels",
+                "            if True:\n                labels",
+            ),
+            Edit(REGISTRY, "            run, *ghosts = found\n", "            *ghosts, run = found\n"),
+            Edit(
+                REGISTRY,
+                "            for ghost in ghosts:\n                if DIGEST",
+                "            for ghost in []:\n                if DIGEST",
+            ),
+        ),
+    ),
+)
