@@ -95,13 +95,13 @@ def test_every_dag_says_who_owns_it_and_how_it_fails(dag_id: str) -> None:
 
 
 @pytest.mark.parametrize("model", [spec.model for spec in SPECS])
-def test_maintenance_runs_weekly_on_tables_as_they_are(model: str) -> None:
+def test_maintenance_runs_daily_on_tables_as_they_are(model: str) -> None:
     """A plain schedule: no run for a week that was missed, no partition, one run at a time, and no end with the period."""
     from evenkeel.vocabulary.tables import TABLES
 
     dag = dags()[f"{model}_maintain"]
     assert type(dag.timetable).__name__ == "CronTriggerTimetable"
-    assert dag.timetable.expression == "0 5 * * 0"
+    assert dag.timetable.expression == "0 5 * * *"
     assert (dag.catchup, dag.max_active_runs, dag.end_date) == (False, 1, None)
     assert dag.get_task("maintain").expand_input.value == {"table": list(TABLES)}
 

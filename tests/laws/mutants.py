@@ -16,15 +16,20 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One law's mechanism, removed or bent. Several edits where it has more than one door."""
+    """One law's mechanism, removed or bent. Several edits where it has more than one door.
+
+    The law's tests whose names hold `first` are run before its others.
+    """
 
     law: int
     name: str
     edits: tuple[Edit, ...]
+    first: str = ""
 
 
-def one(law: int, name: str, file: str, old: str, new: str) -> Mutation:
-    return Mutation(law, name, (Edit(file, old, new),))
+def one(law: int, name: str, file: str, old: str, new: str, first: str = "") -> Mutation:
+    """A mutation of one edit."""
+    return Mutation(law, name, (Edit(file, old, new),), first)
 
 
 SOURCES, FRAME = "gateways/sources.py", "workflows/frame.py"
@@ -46,6 +51,7 @@ MUTATIONS = (
             Edit(CHECK, "from datetime import timedelta\n", "from datetime import UTC, datetime, timedelta\n"),
             Edit(CHECK, "    as_of = spec.check_as_of(partition)\n", "    as_of = datetime.now(UTC)\n"),
         ),
+        first="-drift check",
     ),
     Mutation(
         1,
@@ -62,8 +68,16 @@ MUTATIONS = (
                 'update={"columns": columns}), datetime.now(UTC)',
             ),
         ),
+        first="asks_the_clock",
     ),
-    one(1, "a check draws another sample each time", CHECK, "random_state=spec.training.seed", "random_state=None"),
+    one(
+        1,
+        "a check draws another sample each time",
+        CHECK,
+        "random_state=spec.training.seed",
+        "random_state=None",
+        first="-drift check",
+    ),
     Mutation(
         2,
         "what was not known yet is there",
@@ -80,7 +94,7 @@ MUTATIONS = (
             Edit(FRAME, TIMES, "for column in filter(None, (table.known_at,)):"),
         ),
     ),
-    one(2, "each day is seen as of the window's end", FRAME, TIMES, "for column in ():"),
+    one(2, "each day is seen as of the window's end", FRAME, TIMES, "for column in ():", first="learns_from_each_day"),
     one(
         2,
         "labels are there as soon as they are known",
@@ -94,6 +108,7 @@ MUTATIONS = (
         RETRAINING,
         "(one for one in checks if one.as_of <= as_of)",
         "(one for one in checks)",
+        first="-retraining",
     ),
     one(
         2,
@@ -101,6 +116,7 @@ MUTATIONS = (
         RETRAINING,
         "if timedelta(0) <= as_of - one < cooldown",
         "if as_of - one < cooldown",
+        first="-retraining",
     ),
     one(
         2,
@@ -108,6 +124,7 @@ MUTATIONS = (
         GATE,
         'update={"columns": columns}), spec.scoring_as_of(partition)',
         'update={"columns": columns}), partition.shift(30).start',
+        first="-scoring",
     ),
     one(
         3,
@@ -116,7 +133,14 @@ MUTATIONS = (
         "champion_of(entries, as_of if choice == AS_OF_CHAMPION else None)",
         "champion_of(entries)",
     ),
-    one(3, "scores do not say who was asked for", SCORE, 'c.CHOICE: start["choice"]}', "c.CHOICE: AS_OF_CHAMPION}"),
+    one(
+        3,
+        "scores do not say who was asked for",
+        SCORE,
+        'c.CHOICE: start["choice"]}',
+        "c.CHOICE: AS_OF_CHAMPION}",
+        first="may_ask",
+    ),
     one(
         3,
         "a promotion holds only after its instant",
@@ -130,6 +154,7 @@ MUTATIONS = (
         CHECK,
         "gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))",
         "gateways.ledger.champion(spec.model, spec.check_as_of(partition))",
+        first="champion_of_its_day",
     ),
     one(
         3,
@@ -137,25 +162,50 @@ MUTATIONS = (
         CHECK,
         "scores[scores[c.MODEL_VERSION] == champion].reset_index",
         "scores.reset_index",
+        first="champion_of_its_day",
     ),
-    one(3, "a backfill does not wait for answers to signals", NEEDS, "    if unanswered:\n", "    if False:\n"),
-    one(3, "a backfill does not wait for trainings", NEEDS, "    if late:\n", "    if False:\n"),
-    one(3, "a backfill does not wait for retrainings", NEEDS, "if undecided else None", "if False else None"),
-    one(3, "a backfill does not wait for checks", NEEDS, "    if unchecked:\n", "    if False:\n"),
-    one(3, "a check takes stale scores", NEEDS, "    if stale:\n", "    if False:\n"),
+    one(
+        3,
+        "a backfill does not wait for answers to signals",
+        NEEDS,
+        "    if unanswered:\n",
+        "    if False:\n",
+        first="backfill_waits",
+    ),
+    one(
+        3, "a backfill does not wait for trainings", NEEDS, "    if late:\n", "    if False:\n", first="backfill_waits"
+    ),
+    one(
+        3,
+        "a backfill does not wait for retrainings",
+        NEEDS,
+        "if undecided else None",
+        "if False else None",
+        first="backfill_waits",
+    ),
+    one(
+        3,
+        "a backfill does not wait for checks",
+        NEEDS,
+        "    if unchecked:\n",
+        "    if False:\n",
+        first="backfill_waits",
+    ),
+    one(3, "a check takes stale scores", NEEDS, "    if stale:\n", "    if False:\n", first="check_waits"),
     one(
         4,
         "the order of writing is that of holding",
         LEDGER,
         "key=lambda one: (one.effective_at, one.sequence))",
         "key=lambda one: one.sequence)",
+        first="order_of_writing",
     ),
     one(
         4,
         "the alias follows whoever decided last",
         PROMOTE,
-        "    champion = champion_of(gateways.ledger.entries(spec.model))\n    number =",
-        "    champion = entry\n    number =",
+        "    champion = champion_of(entries)\n    number = None",
+        "    champion = entry\n    number = None",
     ),
     one(
         4,
@@ -163,6 +213,7 @@ MUTATIONS = (
         LEDGER,
         "return champion_of([one for one in entries if one.subject != subject], instant)",
         "return champion_of([one for one in entries if one.subject != subject])",
+        first="training_meets",
     ),
     one(
         5,
@@ -172,13 +223,21 @@ MUTATIONS = (
         "    from datetime import UTC, datetime\n\n    return Partition.containing(datetime.now(UTC), spec.timezone)\n"
         "    raise AsOfMissingError(\n        f\"run {context['run_id']} has no partition",
     ),
-    one(5, "of two partitions one is chosen", AS_OF, "if given and own and given != own:", "if False:"),
+    one(
+        5,
+        "of two partitions one is chosen",
+        AS_OF,
+        "if given and own and given != own:",
+        "if False:",
+        first="two_instants",
+    ),
     one(
         5,
         "the logical date is not looked at",
         AS_OF,
         "run.logical_date or run.data_interval_start",
         "run.data_interval_start",
+        first="wherever",
     ),
     one(
         5,
@@ -186,8 +245,16 @@ MUTATIONS = (
         AS_OF,
         "run.logical_date or run.data_interval_start",
         "run.logical_date",
+        first="wherever",
     ),
-    one(5, "a signal acts as a training does", AS_OF, "return spec.check_as_of(", "return spec.training_as_of("),
+    one(
+        5,
+        "a signal acts as a training does",
+        AS_OF,
+        "return spec.check_as_of(",
+        "return spec.training_as_of(",
+        first="wherever",
+    ),
     # Publishing
     one(
         6,
@@ -212,7 +279,12 @@ MUTATIONS = (
         "",
     ),
     one(
-        7, "a publish does not know that it is done", LAKE, "if present.transaction_version(app) == token:", "if False:"
+        7,
+        "a publish does not know that it is done",
+        LAKE,
+        "if present.transaction_version(app) == token:",
+        "if False:",
+        first="-scoring",
     ),
     Mutation(
         7,
@@ -247,7 +319,14 @@ MUTATIONS = (
         ),
     ),
     one(7, "a decision is written again", LEDGER, "            if present is not None:\n", "            if False:\n"),
-    one(7, "a metric is written again", REGISTRY, " if shown.get(key) != float(value)\n", "\n"),
+    one(
+        7,
+        "a metric is written again",
+        REGISTRY,
+        " if shown.get(key) != float(value)\n",
+        "\n",
+        first="one_run_and_one_version",
+    ),
     one(
         7,
         "a finished training is begun anew",
@@ -262,7 +341,14 @@ MUTATIONS = (
         'return f"{self._root}/{run}@{self._owner}"',
         'return f"{self._root}/{run}"',
     ),
-    one(8, "shards of two champions are one partition", SCORE, "if by not in ([champion], []):", "if False:"),
+    one(
+        8,
+        "shards of two champions are one partition",
+        SCORE,
+        "if by not in ([champion], []):",
+        "if False:",
+        first="two_champions",
+    ),
     one(
         9,
         "quarantined rows are dropped",
@@ -277,6 +363,7 @@ MUTATIONS = (
         SCORE,
         "if len(rows) or (before is not None and len(before)):",
         "if len(rows):",
+        first="repaired_rows",
     ),
     one(
         9,
@@ -291,6 +378,7 @@ MUTATIONS = (
         TRAIN,
         '    gateways.staging.put(run, "validated", accepted)\n',
         '    gateways.staging.put(run, "validated", frame)\n',
+        first="training_learns",
     ),
     Mutation(
         9,
@@ -303,8 +391,9 @@ MUTATIONS = (
             ),
             Edit(SCORE, 'if len(scored) != expected["rows"]:', "if False:"),
         ),
+        first="-shards",
     ),
-    one(10, "scores are not counted", SCORE, 'if len(scored) != expected["rows"]:', "if False:"),
+    one(10, "scores are not counted", SCORE, 'if len(scored) != expected["rows"]:', "if False:", first="fewer"),
     one(10, "critical findings about scores are let through", SCORE, "    refuse_critical(validation, what)\n", ""),
     # Data gate
     one(11, "a critical finding is a warning", GATE, 'if one.severity == "critical"]', 'if one.severity == "fatal"]'),
@@ -314,6 +403,7 @@ MUTATIONS = (
         FINDINGS,
         'such = f", such as {\', \'.join(self.examples)}" if self.examples else ""',
         'such = ""',
+        first="message_names",
     ),
     one(
         11,
@@ -321,6 +411,7 @@ MUTATIONS = (
         DECLARE,
         "RetryRule(exception=EvenkeelError, action=RetryAction.FAIL,",
         "RetryRule(exception=EvenkeelError, action=RetryAction.RETRY,",
+        first="not_tried",
     ),
     one(
         11,
@@ -328,6 +419,7 @@ MUTATIONS = (
         SCORE,
         "    if partition.key in gateways.lake.partitions(spec.model, REFUSED):\n",
         "    if False:\n",
+        first="until_it_is",
     ),
     one(
         11,
@@ -335,8 +427,16 @@ MUTATIONS = (
         TRAIN,
         "            _record_refusal(spec, as_of, str(error), gateways)\n",
         "",
+        first="-training",
     ),
-    one(12, "there is no budget", GATE, "if share > spec.data_gate.quarantine_budget:", "if False:"),
+    one(
+        12,
+        "there is no budget",
+        GATE,
+        "if share > spec.data_gate.quarantine_budget:",
+        "if False:",
+        first="over_the_budget_a_warning",
+    ),
     one(12, "a warning sets nothing aside", FINDINGS, 'if outcome.entry.severity != "warning":', "if True:"),
     one(
         12,
@@ -352,6 +452,7 @@ MUTATIONS = (
         EXPECTATIONS,
         "        if cause is None:\n",
         '        if cause is None or entry.severity == "warning":\n',
+        first="-warning",
     ),
     one(
         13,
@@ -359,26 +460,36 @@ MUTATIONS = (
         SCORE,
         '    frame = gateways.staging.get(run, f"shard_{shard}")\n',
         "    frame = pd.DataFrame({name: [] for name in spec.features.names})\n",
+        first="without_results",
     ),
     one(14, "a file without a column is nulls", SOURCES, "    _every_file_has(dataset, list(table.columns))\n", ""),
-    one(14, "an empty partition is scored", SCORE, "    if frame.empty:\n", "    if False:\n"),
+    one(14, "an empty partition is scored", SCORE, "    if frame.empty:\n", "    if False:\n", first="empty batch"),
     one(
         14,
         "nobody knows how many rows are usual",
         GATE,
         'return {"recent_rows": float(rows.median())} if len(rows) >= _USUAL else {}',
         "return {}",
+        first="volume drop",
     ),
-    one(14, "labels are not gated", TRAIN, "if spec.data_gate.labels is not None and", "if False and"),
+    one(
+        14,
+        "labels are not gated",
+        TRAIN,
+        "if spec.data_gate.labels is not None and",
+        "if False and",
+        first="label-rate",
+    ),
     one(
         14,
         "keys of other days are not looked for",
         GATE,
         "c.ALSO_IN: _met_in(spec, frame, recent), c.LOCAL_HOUR",
         "c.ALSO_IN: None, c.LOCAL_HOUR",
+        first="another_day",
     ),
     # Airflow
-    one(26, "a reason names every column", DRIFT, "sorted(names)[:_NAMED]", "sorted(names)"),
+    one(26, "a reason names every column", DRIFT, "sorted(names)[:_NAMED]", "sorted(names)", first="many_features"),
     one(
         26,
         "quarantined rows travel between tasks",
@@ -400,14 +511,23 @@ MUTATIONS = (
         DECLARE,
         '_LONG = {"train", "drift_check"}',
         '_LONG = {"train", "drift_check", "score"}',
+        first="share_a_pool",
     ),
-    one(27, "checks may take every slot", DECLARE, '_LONG = {"train", "drift_check"}', '_LONG = {"train"}'),
+    one(
+        27,
+        "checks may take every slot",
+        DECLARE,
+        '_LONG = {"train", "drift_check"}',
+        '_LONG = {"train"}',
+        first="share_a_pool",
+    ),
     one(
         27,
         "the pool has all slots",
         TURNS,
         'conf.getint("core", "parallelism") - 2',
         'conf.getint("core", "parallelism")',
+        first="two_slots",
     ),
     one(
         27,
@@ -415,19 +535,35 @@ MUTATIONS = (
         TURNS,
         "    if Pool.get_pool(POOL) is not None:\n        return\n",
         "",
+        first="two_slots",
     ),
-    one(27, "tasks are weighed by what comes after them", DECLARE, '            "weight_rule": TODAY_FIRST,\n', ""),
-    one(28, "orphans stay", REGISTRY, "if _begun(run) < before]", "if False]"),
-    one(28, "runs under way are ended", REGISTRY, "if _begun(run) < before]", "]"),
+    one(
+        27,
+        "tasks are weighed by what comes after them",
+        DECLARE,
+        '            "weight_rule": TODAY_FIRST,\n',
+        "",
+        first="weighed",
+    ),
+    one(28, "orphans stay", REGISTRY, "if _begun(run) < before]", "if False]", first="nobody_repeats"),
+    one(28, "runs under way are ended", REGISTRY, "if _begun(run) < before]", "]", first="nobody_repeats"),
     one(
         28,
         "nobody waits for an approval",
         "workflows/maintain.py",
         "now - _LONGEST - spec.promotion.approval_timeout",
         "now - _LONGEST",
+        first="nobody_repeats",
     ),
     one(28, "a run is never finished", CHALLENGE, '    gateways.registry.finish(evaluated["run_id"])\n', ""),
-    one(28, "a failed training's run goes on", CHALLENGE, "gateways.registry.finish(run_id, failed=True)", "pass"),
+    one(
+        28,
+        "a failed training's run goes on",
+        CHALLENGE,
+        "gateways.registry.finish(run_id, failed=True)",
+        "pass",
+        first="that_fails",
+    ),
     Mutation(
         28,
         "a killed training's run is not found again",

@@ -1,6 +1,6 @@
 """Breaks the mechanism of each law, one way at a time, and looks whether a test of that law notices.
 
-    python -m tests.laws.mutations [--only NAME] [--law NUMBER] [--jobs 1]
+    python -m tests.laws.mutations [--only NAME] [--law NUMBER ...] [--jobs 1]
 
 Each mutation is done to a copy of `include`, in a fork of a parent that has imported the vendors and nothing of evenkeel. The
 suite must be green before: then a failing test tells of the mutation.
@@ -61,16 +61,17 @@ class Fate:
 
 
 class Watch:
-    """Hears which tests fail, and whether any could not even be run."""
+    """Puts tests in order, hears which of them fail, and whether any could not even be run."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str) -> None:
+        self._first = first
         self.failed: list[str] = []
         self.broken: list[str] = []
         self.ran = 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """One model first, then the other: most mutations are noticed by the first."""
-        items.sort(key=lambda item: "flight_duration" in item.nodeid)
+        """Those that most likely notice the mutation come first, and one model before the other."""
+        items.sort(key=lambda item: (self._first not in item.name, "flight_duration" in item.name))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One phase of one test."""
@@ -98,10 +99,10 @@ def main() -> int:
     """Try all mutations, or some; print what became of them. 1 where one survived."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="part of a mutation's name")
-    parser.add_argument("--law", type=int, help="number of a law")
+    parser.add_argument("--law", type=int, nargs="*", default=[], help="numbers of laws")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     asked = parser.parse_args()
-    chosen = [one for one in MUTATIONS if (asked.only or "") in one.name and asked.law in (None, one.law)]
+    chosen = [one for one in MUTATIONS if (asked.only or "") in one.name and (one.law in asked.law or not asked.law)]
     _warm()
     with tempfile.TemporaryDirectory(prefix="evenkeel-laws-") as folder:
         fates = _all(chosen, Path(folder), asked.jobs)
@@ -183,7 +184,7 @@ def _suffer(mutation: Mutation, folder: Path, base: Path) -> dict[str, Any]:
     output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    watch = Watch()
+    watch = Watch(mutation.first)
     scratch = folder / "tmp"
     asked = ["tests/laws", "-q", "-x", "-p", "no:cacheprovider", "-W", "ignore", f"--basetemp={scratch}"]
     pytest.main([*asked, "-k", f"test_law_{mutation.law:02}"], plugins=[watch])

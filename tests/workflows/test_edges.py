@@ -111,7 +111,8 @@ def test_a_rolled_back_champion_keeps_its_promise(trained: House) -> None:
     verdict = judge_version(spec, trained.at("2013-02-03"), 2, trained.gateways)
     promote_version(spec, trained.at("2013-02-03"), 2, verdict, trained.gateways, force=True, reason="rehearsal")
     roll_back(spec, trained.at("2013-02-04"), trained.gateways, reason="rehearsal")
-    run_scoring(spec, spec.partition(DAY), trained.gateways)
+    for day in ("2013-02-04", DAY):
+        run_scoring(spec, spec.partition(day), trained.gateways)
     recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
     assert recorded.champion == 1
     assert recorded.decay != "insufficient_data"
@@ -143,7 +144,8 @@ def test_several_classes_go_through_everything(house: House, tmp_path: Path) -> 
     spec = multiclass(house)
     decided = run_training(spec, house.at(AS_OF), house.gateways)
     assert decided.kind == "promoted", decided.reason
-    run_scoring(spec, spec.partition(DAY), house.gateways)
+    for day in ("2013-02-04", DAY):
+        run_scoring(spec, spec.partition(day), house.gateways)
     scores = house.scores(DAY)
     names = [f"_probability_{name}" for name in ("cancelled", "late", "on time")]
     assert np.allclose(scores[names].sum(axis=1), 1.0)

@@ -10,9 +10,10 @@ import pytest
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.workflows.ledger import Entry, Kind
-from evenkeel.workflows.needs import check_needs, decision_needs, scoring_needs, stale_partitions
+from evenkeel.workflows.needs import check_needs, decision_needs, scoring_needs
 from evenkeel.workflows.pipelines import run_scoring, run_training
 from evenkeel.workflows.retrain import signal_id
+from evenkeel.workflows.stale import stale_partitions
 from evenkeel.workflows.train import training_id
 
 if TYPE_CHECKING:

@@ -114,8 +114,8 @@ def score(
     ] = False,
 ) -> None:
     """Score one partition with the champion of its day, and publish it."""
-    from evenkeel.workflows.needs import stale_partitions
     from evenkeel.workflows.pipelines import run_scoring
+    from evenkeel.workflows.stale import stale_partitions
 
     spec, gateways = _spec(model), _gateways()
     if stale and partition is not None:

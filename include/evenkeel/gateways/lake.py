@@ -265,6 +265,11 @@ class Lake:
             found[key] = found.get(key, 0) + int(file["num_records"])
         return found
 
+    def columns(self, model: str, table: str) -> list[str]:
+        """The columns a table has; none where it does not exist yet."""
+        present = self._open(self.table_uri(model, table))
+        return [] if present is None else [field.name for field in present.schema().fields]
+
     def version(self, model: str, table: str) -> int:
         """The table's present version. Raises SourceError where there is none."""
         present = self._open(self.table_uri(model, table))

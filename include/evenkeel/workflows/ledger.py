@@ -61,6 +61,10 @@ class Kind(StrEnum):
 TRAINING = "training/"
 """What the ids of decisions about a training begin with; the training's name follows."""
 
+AS_OF_CHAMPION = "as_of"
+CURRENT_CHAMPION = "current"
+"""Which champion scores: that of the partition's as-of, or the one that holds last."""
+
 _CROWNING = {Kind.PROMOTED, Kind.ROLLED_BACK}
 
 

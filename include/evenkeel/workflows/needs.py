@@ -15,9 +15,9 @@ from evenkeel.vocabulary.partition import partitions_between
 from evenkeel.vocabulary.tables import CHECKS, REFUSED, SCORES
 from evenkeel.vocabulary.verdict import DriftOutcome
 from evenkeel.workflows.drift_check import window_of
-from evenkeel.workflows.ledger import TRAINING, Entry, Kind, champion_of, crownings
+from evenkeel.workflows.ledger import TRAINING, Entry, Kind, crownings
 from evenkeel.workflows.retrain import signal_id
-from evenkeel.workflows.score import AS_OF_CHAMPION
+from evenkeel.workflows.stale import stale_partitions
 from evenkeel.workflows.train import training_id
 
 if TYPE_CHECKING:
@@ -58,25 +58,6 @@ def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> st
     if stale:
         return f"the scores of {_some(stale)} to be made again by the champion of then ({spec.model}_score)"
     return None
-
-
-def stale_partitions(spec: ModelSpec, gateways: Gateways, partitions: Sequence[str] | None = None) -> list[str]:
-    """Partitions whose scores were made by another version than the champion of their as-of, because a decision about that
-    time was put on record later. Those for which another version was asked are left out.
-    """
-    found = gateways.lake.read(
-        spec.model, SCORES, partitions=partitions, columns=[c.PARTITION, c.MODEL_VERSION, c.CHOICE]
-    )
-    if found is None:
-        return []
-    entries = gateways.ledger.entries(spec.model)
-    by = found[found[c.CHOICE] == AS_OF_CHAMPION].drop_duplicates([c.PARTITION, c.MODEL_VERSION])
-    stale = []
-    for key, version in zip(by[c.PARTITION].astype(str), by[c.MODEL_VERSION], strict=True):
-        champion = champion_of(entries, spec.scoring_as_of(spec.partition(key)))
-        if champion is not None and champion.version != int(version):
-            stale.append(key)
-    return sorted(set(stale))
 
 
 def decision_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str | None:

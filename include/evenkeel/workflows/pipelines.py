@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evenkeel.vocabulary.errors import GateRefusedError
 from evenkeel.workflows import challenge, drift_check, promote, retrain, score, train
+from evenkeel.workflows.ledger import AS_OF_CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ def run_scoring(
     gateways: Gateways,
     watch: Watch = silent,
     *,
-    champion: str = score.AS_OF_CHAMPION,
+    champion: str = AS_OF_CHAMPION,
 ) -> score.Published:
     """Score one partition and publish it. Raises GateRefusedError where a gate says no."""
     told = _teller(watch)

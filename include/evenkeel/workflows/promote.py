@@ -231,11 +231,13 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
 
 def _follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
     """Point the alias at whoever is champion last by effective-at: an earlier run cannot take it from a later one."""
-    champion = champion_of(gateways.ledger.entries(spec.model))
+    entries = gateways.ledger.entries(spec.model)
+    champion = champion_of(entries)
     number = None if champion is None else champion.version
     if champion is not None and number is not None:
+        before = champion_of([one for one in entries if one.sequence < champion.sequence])
         shown = gateways.registry.champion_alias(spec.model)
-        if shown in {None, champion.previous_version}:  # as the decision before left it
+        if shown in {None, None if before is None else before.version}:  # as the decision before left it
             gateways.registry.point_champion(spec.model, number)
         elif shown != number:
             repair_alias(spec, gateways)

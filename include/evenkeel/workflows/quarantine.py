@@ -11,8 +11,8 @@ import pandas as pd
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import QUARANTINE, SCORES
+from evenkeel.workflows.ledger import AS_OF_CHAMPION
 from evenkeel.workflows.pipelines import run_scoring, silent
-from evenkeel.workflows.score import AS_OF_CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
 from evenkeel.workflows.data_gate import gate_partition, refuse_critical
-from evenkeel.workflows.ledger import champion_of
+from evenkeel.workflows.ledger import AS_OF_CHAMPION, CURRENT_CHAMPION, champion_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-AS_OF_CHAMPION = "as_of"
-CURRENT_CHAMPION = "current"
 
 
 @dataclass(frozen=True)

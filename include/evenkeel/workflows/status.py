@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import CHECKS, SCORES
 from evenkeel.workflows.ledger import Entry, Kind, champion_of
-from evenkeel.workflows.needs import stale_partitions
+from evenkeel.workflows.stale import stale_partitions
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
