@@ -21,9 +21,10 @@ AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
 
 for spec in model_specs("retrain"):
     with DAG(
+        # Many: a run that waits for an earlier signal must not keep that signal's run from starting.
         **dag_arguments(spec, "retrain", __doc__, active_runs=16),
         schedule=PartitionedAssetTimetable(assets=assets.drift(spec.model)),
-        params=as_of_param() | wait_param(),
+        params=as_of_param() | wait_param("always, an hour at most"),
     ):
         wait = retrain.WaitForDecisionsOperator(task_id="wait", model=spec.model)
         decide = retrain.AnswerSignalOperator(

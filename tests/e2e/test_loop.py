@@ -305,9 +305,14 @@ def test_todays_run_does_not_wait_for_a_long_backfill(journey: Journey, client: 
     next(one for one in _polled(lambda: list(client.runs(journey.dag("score"), state="running")), 60.0) if one)
     run = client.trigger(journey.dag("score"), {"champion": "current"}, partition_key="2013-02-18")
     done = client.wait_for_run(journey.dag("score"), run["dag_run_id"])
-    left = [one for one in client.runs(journey.dag("score"), run_type="backfill") if one["state"] != "success"]
+    backfilled = list(client.runs(journey.dag("score"), run_type="backfill"))
     assert done["state"] == "success"
-    assert left
+    assert any(one["state"] != "success" for one in backfilled)
+    weights = [
+        {task["priority_weight"] for task in client.task_instances(journey.dag("score"), one["dag_run_id"])}
+        for one in (run, backfilled[0])
+    ]
+    assert min(weights[0]) > max(weights[1])
     journey.wait_for_backfill("score", number, first, last)
 
 

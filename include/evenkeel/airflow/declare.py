@@ -117,9 +117,9 @@ def partition_param() -> dict[str, Param]:
     return {"partition": Param(None, type=["null", "string"], pattern=_DAY, description=description)}
 
 
-def wait_param() -> dict[str, Param]:
-    """Parameter `wait`: whether a run waits for what its as-of needs."""
-    description = "Whether to wait for results of other runs that its as-of needs. Default: in a backfill only."
+def wait_param(unasked: str = "in a backfill only") -> dict[str, Param]:
+    """Parameter `wait`: whether a run waits for what its as-of needs; `unasked` says when it does without being told."""
+    description = f"Whether to wait for results of other runs that its as-of needs. Default: {unasked}."
     return {"wait": Param(None, type=["null", "boolean"], description=description)}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evenkeel.cli.console import Steps, err, history_table, out, status_table
+from evenkeel.cli.doors import open_gateways
 from evenkeel.cli.quarantine import quarantine
 from evenkeel.cli.replay import replay
 from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError, GateRefusedError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
-    from evenkeel.workflows.gateways import Gateways
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps machine-learning models on an even keel.")
 app.command()(replay)
@@ -46,7 +46,7 @@ def check(
     settings = read_settings()
     specs, mistakes = load_specs(settings.models)
     for spec in specs:
-        found = check_spec(spec, _gateways(), sources=sources)
+        found = check_spec(spec, open_gateways(), sources=sources)
         mistakes += found
         if not found:
             out.print(f"{spec.model}: ok ({spec.task}, {len(spec.features.names)} features, spec {spec.hash})")
@@ -98,7 +98,7 @@ def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     spec = _spec(model)
     instant = _instant(spec, as_of, partition)
     out.print(f"{model}: train as of {instant.isoformat()}")
-    decided = run_training(spec, instant, _gateways(), Steps())
+    decided = run_training(spec, instant, open_gateways(), Steps())
     out.print(
         f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}", soft_wrap=True
     )
@@ -117,7 +117,7 @@ def score(
     from evenkeel.workflows.pipelines import run_scoring
     from evenkeel.workflows.stale import stale_partitions
 
-    spec, gateways = _spec(model), _gateways()
+    spec, gateways = _spec(model), open_gateways()
     if stale and partition is not None:
         raise EvenkeelError("pass --partition or --stale, not both")
     keys = stale_partitions(spec, gateways) if stale else [_partition(spec, partition).key]
@@ -138,7 +138,7 @@ def drift_check(model: Model, partition: Key = None) -> None:
     from evenkeel.workflows.pipelines import run_drift_check
 
     spec = _spec(model)
-    recorded = run_drift_check(spec, _partition(spec, partition), _gateways(), Steps())
+    recorded = run_drift_check(spec, _partition(spec, partition), open_gateways(), Steps())
     out.print(f"drift {recorded.drift}, performance {recorded.decay}. {recorded.reason}", soft_wrap=True)
 
 
@@ -151,7 +151,7 @@ def retrain(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     instant = (
         spec.check_as_of(spec.partition(partition)) if partition and as_of is None else _instant(spec, as_of, partition)
     )
-    run_retraining(spec, instant, _gateways(), Steps())
+    run_retraining(spec, instant, open_gateways(), Steps())
 
 
 @app.command()
@@ -165,7 +165,7 @@ def promote(
     """Promote a version past the gate, or roll back to the previous champion."""
     from evenkeel.workflows.promote import judge_version, promote_version, roll_back
 
-    spec, gateways = _spec(model), _gateways()
+    spec, gateways = _spec(model), open_gateways()
     instant = _instant(spec, as_of, None)
     if version == "previous":
         decided = roll_back(spec, instant, gateways, reason=reason)
@@ -188,7 +188,7 @@ def maintain(model: Model) -> None:
     from evenkeel.workflows.maintain import close_orphans, maintain_table, sweep_staging
     from evenkeel.workflows.promote import repair_alias
 
-    spec, gateways, told = _spec(model), _gateways(), Steps()
+    spec, gateways, told = _spec(model), open_gateways(), Steps()
     for table in TABLES:
         told(f"table {table}", maintain_table(spec, table, gateways))
     told("orphaned runs", close_orphans(spec, datetime.now(UTC), gateways))
@@ -200,7 +200,7 @@ def maintain(model: Model) -> None:
 @app.command()
 def history(model: Model, as_json: AsJson = False) -> None:
     """Show every decision about a model: when it holds from, when it was written, by whom, and why."""
-    entries = _gateways().ledger.entries(_spec(model).model)
+    entries = open_gateways().ledger.entries(_spec(model).model)
     if as_json:
         sys.stdout.write(json.dumps([asdict(one) for one in entries], indent=2, default=str) + "\n")
     elif entries:
@@ -215,7 +215,7 @@ def status(as_json: AsJson = False) -> None:
     from evenkeel.workflows.status import model_status
 
     specs, mistakes = load_specs(read_settings().models)
-    statuses = [model_status(spec, _gateways()) for spec in specs]
+    statuses = [model_status(spec, open_gateways()) for spec in specs]
     if as_json:
         sys.stdout.write(json.dumps([asdict(one) for one in statuses], indent=2) + "\n")
     else:
@@ -244,15 +244,6 @@ def raise_mistakes(mistakes: list[str]) -> None:
     from evenkeel.vocabulary.errors import SpecError
 
     raise SpecError(mistakes)
-
-
-def _gateways() -> Gateways:
-    import getpass
-    import os
-
-    from evenkeel.workflows.gateways import Gateways
-
-    return Gateways(actor=f"cli:{getpass.getuser()}", run=f"cli/{os.getpid()}")
 
 
 def _spec(model: str) -> ModelSpec:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evenkeel.cli.console import Steps, out
+from evenkeel.cli.doors import open_gateways
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import find_spec
 
@@ -37,13 +38,10 @@ def quarantine(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show the rows that the data gate set aside, with their reasons, or release what was repaired at its source."""
-    import getpass
-
     from evenkeel.workflows import quarantine as steps
-    from evenkeel.workflows.gateways import Gateways
     from evenkeel.workflows.pipelines import silent
 
-    spec, gateways = find_spec(read_settings().models, model), Gateways(actor=f"cli:{getpass.getuser()}")
+    spec, gateways = find_spec(read_settings().models, model), open_gateways()
     asked = None if partition is None else spec.partition(partition)
     if not release:
         found = steps.quarantined(spec, gateways, asked)

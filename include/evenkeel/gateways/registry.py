@@ -24,6 +24,7 @@ from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.mlflow_errors import translated
 from evenkeel.gateways.model_file import TRUSTED_TYPES, dump_estimator, load_estimator
 from evenkeel.vocabulary.errors import EvenkeelError, ServiceError
+from evenkeel.vocabulary.settings import environment
 
 # MLflow reads these while it is imported (telemetry starts a thread then) or at each call; what is set already stays.
 # Its own seven retries with growing pauses would hold a task for minutes, where Airflow can retry it.
@@ -360,7 +361,7 @@ class Registry:
 
     def ping(self) -> None:
         """Do nothing, in seconds, if MLflow answers. Raises TransientError if it does not."""
-        with _environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}):
+        with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}):
             self._ask_anything()
 
     @_asks("answer")
@@ -520,14 +521,3 @@ def _unless(code: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != code:
             raise
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})

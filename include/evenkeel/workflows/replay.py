@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.decisions.uncertainty import rolling_mean_of_days
 from evenkeel.vocabulary.errors import EvenkeelError
 from evenkeel.vocabulary.partition import Partition
+from evenkeel.vocabulary.settings import environment
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.replay_account import account_of
 from evenkeel.workflows.replay_frames import KeptFrames, ReplayGateways, frames_hash
@@ -161,7 +162,7 @@ class _Workers:
 
     def __enter__(self) -> _Workers:
         if self._jobs:
-            self._stack.enter_context(_environment(_ONE_CORE_EACH))
+            self._stack.enter_context(environment(_ONE_CORE_EACH))
             self._pool = ProcessPoolExecutor(self._jobs, get_context("spawn"), initializer=_die_with_parent)
         return self
 
@@ -223,17 +224,6 @@ def _die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextlib.contextmanager

@@ -43,9 +43,8 @@ class WaitingOperator(StepOperator):
             lacking = missing(spec, self.pipeline, about, open_gateways(context))
             if lacking is not None:
                 self.log.info("%s %s waits for %s", self.model, self.task_id, lacking)
-                context["ti"].xcom_push(
-                    key="waited_for", value=lacking
-                )  # for people: Airflow hides a trigger's arguments
+                # For people: Airflow hides a trigger's arguments.
+                context["ti"].xcom_push(key="waited_for", value=lacking)
                 trigger = NeedTrigger(self.model, self.pipeline, about, lacking, self.patience.total_seconds())
                 self.defer(trigger=trigger, method_name="execute_after_wait")
         return super().execute(context)
