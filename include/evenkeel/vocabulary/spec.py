@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from evenkeel.vocabulary.metrics import METRICS_OF_TASK, Task
 from evenkeel.vocabulary.partition import Partition, parse_duration
+from evenkeel.vocabulary.presets import fill_preset
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 
@@ -222,13 +223,67 @@ class DataGate(Part):
     quarantine_budget: Annotated[float, Field(ge=0, le=1)] = 0.02
 
 
+class Range(Part):
+    """Values between two bounds, whole numbers where both bounds are; `log` spreads trials evenly over magnitudes."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} must be below high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a range on a log scale must begin above zero, not at {self.low:g}")
+        return self
+
+
+class Choices(Part):
+    """One of these values."""
+
+    choices: Annotated[tuple[str | bool | int | float | None, ...], Field(strict=False, min_length=2)]
+
+
 class Candidate(Part):
-    """An estimator by import path, with its parameters, behind imputing and encoding that suit it."""
+    """An estimator by import path, or a preset, behind imputing and encoding that suit it.
+
+    `search` holds the parameters to be tuned, within `training.tuning`; `params` those that are set. `imbalance: balanced`
+    weighs rows so that every class weighs the same. `calibration` corrects probabilities on the later part of the training
+    rows. `storage: pickle` is for estimators that skops cannot store: their files are loaded by a digest on the ledger only.
+    """
 
     name: Name
+    preset: str | None = None
     estimator: DottedPath
     params: dict[str, Any] = Field(default_factory=dict)
     encoding: Literal["ordinal", "one_hot"] = "ordinal"
+    search: dict[str, Range | Choices] = Field(default_factory=dict)
+    imbalance: Literal["ignore", "balanced"] = "ignore"
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+    storage: Literal["skops", "pickle"] = "skops"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_by_its_preset(cls, content: Any) -> Any:
+        return fill_preset(content) if isinstance(content, dict) else content
+
+    @model_validator(mode="after")
+    def _tuned_or_set(self) -> Candidate:
+        both = sorted(set(self.params) & set(self.search))
+        if both:
+            raise ValueError(f"{', '.join(both)} is both set under `params` and tuned under `search`; keep one")
+        return self
+
+
+class Tuning(Part):
+    """How long the parameters under a candidate's `search` are looked for: by trials, each measured on later days of the
+    training part (`folds`), and no longer than `limit`.
+    """
+
+    trials: Annotated[int, Field(ge=1)] = 20
+    folds: Annotated[int, Field(ge=2)] = 3
+    limit: PositiveDuration = timedelta(minutes=10)
 
 
 class Training(Part):
@@ -243,6 +298,7 @@ class Training(Part):
     gap: PositiveDuration
     seed: int = 0
     candidates: Annotated[tuple[Candidate, ...], Field(strict=False, min_length=1)]
+    tuning: Tuning = Tuning()
 
     @model_validator(mode="after")
     def _window_holds_the_split(self) -> Training:
@@ -257,12 +313,58 @@ class Training(Part):
         return self
 
 
+class Costs(Part):
+    """What a wrong answer costs, in a unit of the team's own; right ones cost nothing. The threshold that separates yes from no
+    is the cheapest on the training part.
+    """
+
+    false_positive: Annotated[float, Field(gt=0)]
+    false_negative: Annotated[float, Field(gt=0)]
+
+
+class Evaluation(Part):
+    """What is measured on the holdout beside the task's metrics.
+
+    `slices` are columns (features, or text columns of the rows) whose values are measured apart; `sensitive` ones are also
+    compared with each other. `costs` is for binary models, `quantile` is that of a regression's pinball loss.
+    """
+
+    slices: Columns = ()
+    sensitive: Columns = ()
+    costs: Costs | None = None
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    explained_rows: Annotated[int, Field(ge=50)] = 1_000
+
+
+class Shadow(Part):
+    """What becomes of a challenger whose gate was inconclusive: it scores beside the champion for at most `term`, and is judged
+    each day as labels mature. `canary` is the share of keys whose published scores are the shadow's already.
+    """
+
+    term: PositiveDuration
+    canary: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+
 class Promotion(Part):
-    """What a challenger must show, on the same holdout rows as the champion (or a baseline, where there is none)."""
+    """What a challenger must show, on the same holdout rows as the champion (or a baseline, where there is none).
+
+    Promoted is whose gain on `metric` is beyond `margin` with confidence: `alpha` is the chance of promoting one that gains no
+    more than the margin. `min_labels` and `min_days` are needed to decide at all. `slices` says by how much the metric may fall
+    in any value of a column, `calibration_tolerance` by how much calibration may get worse, `latency_ms` (for a thousand rows)
+    and `size_mb` what scoring may cost. `baseline` is what a first champion must beat: `prior`, or a simple candidate.
+    """
 
     metric: str
     margin: Annotated[float, Field(ge=0)]
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     min_labels: Annotated[int, Field(ge=1)] = 500
+    min_days: Annotated[int, Field(ge=2)] = 7
+    baseline: Literal["prior"] | Candidate = "prior"
+    slices: dict[Column, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    calibration_tolerance: Annotated[float, Field(gt=0)] | None = None
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    size_mb: Annotated[float, Field(gt=0)] | None = None
+    shadow: Shadow | None = None
     mode: Literal["automatic", "approval"] = "automatic"
     approval_timeout: PositiveDuration = timedelta(days=1)
 
@@ -344,6 +446,7 @@ class ModelSpec(Part):
     features: Features
     data_gate: DataGate
     training: Training
+    evaluation: Evaluation = Evaluation()
     promotion: Promotion
     scoring: Scoring
     drift: Drift
@@ -371,6 +474,7 @@ class ModelSpec(Part):
                 f"features: event time {self.rows.event_time!r} is no feature; derive one in a feature function"
             )
         self._scheduled_run_finds_its_rows()
+        self._measured_columns_are_there()
         if self.features.function is None:
             strangers = [name for name in self.features.names if name not in self.rows.columns]
             if strangers:
@@ -378,6 +482,40 @@ class ModelSpec(Part):
                     f"features: {', '.join(strangers)} is no column of the rows; name a feature function or list the column"
                 )
         return self
+
+    def _measured_columns_are_there(self) -> None:
+        text = {
+            *self.features.categorical,
+            *(name for name, kind in self.rows.columns.items() if kind in {"string", "bool"}),
+        }
+        for key, names in (("slices", self.evaluation.slices), ("sensitive", self.evaluation.sensitive)):
+            strangers = [name for name in names if name not in text]
+            if strangers:
+                raise ValueError(
+                    f"evaluation.{key}: {', '.join(strangers)} is neither a categorical feature nor a text column of the rows"
+                )
+        unmeasured = [name for name in self.promotion.slices if name not in self.sliced]
+        if unmeasured:
+            raise ValueError(
+                f"promotion.slices: {', '.join(unmeasured)} is not measured; list it under evaluation.slices"
+            )
+        if self.evaluation.costs is not None and self.task != "binary":
+            raise ValueError(f"evaluation.costs: are those of wrong answers of a binary model, this one is {self.task}")
+        if self.task == "regression":
+            if self.promotion.calibration_tolerance is not None:
+                raise ValueError("promotion.calibration_tolerance: is about probabilities, a regression has none")
+            asked = [
+                one.name for one in self.training.candidates if one.imbalance != "ignore" or one.calibration != "none"
+            ]
+            if asked:
+                raise ValueError(
+                    f"training.candidates: {', '.join(asked)}: imbalance and calibration are about classes, a regression has none"
+                )
+
+    @property
+    def sliced(self) -> tuple[str, ...]:
+        """The columns whose values are measured apart, sensitive ones among them."""
+        return tuple(dict.fromkeys((*self.evaluation.slices, *self.evaluation.sensitive)))
 
     def _scheduled_run_finds_its_rows(self) -> None:
         minute, hour = (int(part) for part in self.scoring.schedule.split()[:2])
