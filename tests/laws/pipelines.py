@@ -200,5 +200,13 @@ def runs(house: House) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: str(one["key"]))
 
 
+def ended(house: House) -> tuple[int, ...]:
+    """When each of the model's MLflow runs ended, in milliseconds."""
+    client = MlflowClient(house.gateways.settings.tracking_uri)
+    experiment = client.get_experiment_by_name(house.spec.model)
+    assert experiment is not None
+    return tuple(sorted(one.info.end_time for one in client.search_runs([experiment.experiment_id])))
+
+
 def _plain(tags: Any) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key not in _OF_ONE_RUN}
