@@ -36,6 +36,7 @@ def make_project(root: Path) -> Path:
     }  # labels that flip are what this is about
     spec["training"] |= {"window": "10d", "holdout": "3d"}
     spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
+    spec["promotion"] |= {"min_days": 2}
     spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
     spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()

@@ -341,6 +341,7 @@ def _spec() -> ModelSpec:
     content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / f"{MODEL}.yaml").read_text())
     content["training"] |= {"window": "10d", "holdout": "3d"}
     content["training"]["candidates"] = content["training"]["candidates"][1:]
+    content["promotion"] |= {"min_days": 2}
     content["drift"] |= {"window": "2d", "min_rows": 500, "numeric_threshold": 0.001, "sample": 500}
     content["drift"]["decay"] |= {"window": "2d", "min_labels": 500}
     content["retraining"] = {"needed": 1, "of": 1, "cooldown": "1h"}

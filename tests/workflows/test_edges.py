@@ -132,7 +132,7 @@ def multiclass(house: House) -> ModelSpec:
     del content["inputs"]
     content["label"] |= {"column": "outcome", "columns": content["label"]["columns"] | {"outcome": "string"}}
     content["training"] |= {"window": "20d", "holdout": "5d", "candidates": content["training"]["candidates"][1:]}
-    content["promotion"] |= {"metric": "log_loss", "margin": 0.0}
+    content["promotion"] |= {"metric": "log_loss", "margin": 0.0, "min_days": 2}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
     content["data_gate"] = {"rows": "flights_rows", "scores": "class_scores"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn import metrics
 
-from evenkeel.vocabulary.metrics import METRICS_OF_TASK, Task
+from evenkeel.vocabulary.metrics import CLIPPED, METRICS_OF_TASK, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ def _binary() -> dict[str, Metric]:
     return {
         "roc_auc": _of_two_classes(metrics.roc_auc_score),
         "average_precision": _of_two_classes(metrics.average_precision_score),
-        "log_loss": lambda y, p: float(metrics.log_loss(y, np.clip(p, 1e-6, 1 - 1e-6), labels=[0, 1])),
+        "log_loss": lambda y, p: float(metrics.log_loss(y, np.clip(p, CLIPPED, 1 - CLIPPED), labels=[0, 1])),
         "brier": lambda y, p: float(np.mean((p - y.astype(float)) ** 2)),
     }
 

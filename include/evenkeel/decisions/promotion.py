@@ -1,44 +1,146 @@
-"""The promotion gate: a challenger against the champion on the same rows, by a margin."""
+"""The promotion gate: a challenger against its opponent on the same rows, promoted when it is better beyond chance.
+
+pass          the lower bound of the gain is above the margin, and every guard holds
+refuse        the upper bound of the gain is not above the margin, or a guard is broken
+inconclusive  too little is known: of labels, of days, of the gain, or of a guard
+"""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from evenkeel.vocabulary.metrics import gain
+from evenkeel.decisions.comparison import CALIBRATION
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 
+if TYPE_CHECKING:
+    from evenkeel.decisions.comparison import Comparison
+    from evenkeel.vocabulary.estimate import Estimate
+    from evenkeel.vocabulary.spec import Promotion
 
-def judge_challenger(
-    *, metric: str, challenger: float, champion: float, opponent: str, labels: int, margin: float, min_labels: int
-) -> Verdict:
+    Numbers = dict[str, float | int | None]
+
+_NAMED = 3
+"""How many slices a reason names before it only counts."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What scoring with the challenger takes: milliseconds for a thousand rows, megabytes of its model file."""
+
+    latency_ms: float | None = None
+    size_mb: float | None = None
+
+
+@dataclass
+class _Guards:
+    """What speaks against a challenger that gains: broken for sure, or not known well enough."""
+
+    broken: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+
+    def hold(self, what: str, worsening: Estimate, allowed: float) -> None:
+        """Hold a worsening, an estimate above zero where things got worse, against what is allowed."""
+        said = f"{what} got worse by {_shown(worsening)}, {allowed:g} is allowed"
+        if worsening.low > allowed:
+            self.broken.append(said)
+        elif worsening.value > allowed:
+            self.unsure.append(said)
+
+
+def judge_challenger(compared: Comparison, rules: Promotion, *, opponent: str, cost: Cost | None = None) -> Verdict:
     """Whether a challenger may replace what it met.
 
     Args:
-        metric: the spec's metric.
-        challenger: its value on the holdout.
-        champion: the opponent's value on the same rows.
-        opponent: who that is, in words: `champion 3`, or `the baseline`.
-        labels: how many matured labels the rows have.
-        margin: least gain, in the metric's unit.
-        min_labels: below this many labels nothing is decided.
-
-    Returns:
-        `pass`, `refuse`, or `inconclusive` where there are too few labels or a metric is undefined.
+        compared: both on the same rows, its intervals at the level of the rules' `alpha`.
+        rules: the spec's.
+        opponent: who it met, in words: `champion 3`, or `the baseline`.
+        cost: what scoring takes, where the rules have a budget for it.
     """
-    difference = gain(metric, challenger, champion)
-    numbers = {"challenger": challenger, "opponent": champion, "gain": difference, "margin": margin, "labels": labels}
-    if labels < min_labels:
-        return Verdict(Outcome.INCONCLUSIVE, f"{labels} matured labels, {min_labels} are needed", _finite(numbers))
-    if not (math.isfinite(challenger) and math.isfinite(champion)):
-        return Verdict(Outcome.INCONCLUSIVE, f"{metric} is undefined on these {labels} labels", _finite(numbers))
-    compared = f"{metric} {challenger:.4f} against {champion:.4f} of {opponent} on the same {labels} rows"
-    if difference > margin:
-        return Verdict(
-            Outcome.PASS, f"{compared}: better by {difference:.4f}, more than the margin {margin:g}", numbers
-        )
-    word = "better" if difference > 0 else "worse" if difference < 0 else "different"
-    return Verdict(Outcome.REFUSE, f"{compared}: {word} by {abs(difference):.4f}, the margin is {margin:g}", numbers)
+    metric = rules.metric
+    here, there, gain = (one[metric] for one in (compared.challenger, compared.opponent, compared.gain))
+    numbers: Numbers = {
+        "challenger": None if here is None else here.value,
+        "opponent": None if there is None else there.value,
+        "margin": rules.margin,
+        "alpha": rules.alpha,
+        "labels": compared.labels,
+        "days": compared.days,
+    } | _numbers("gain", gain)
+    lacking = _lacking(compared, rules)
+    if lacking or here is None or there is None or gain is None:
+        undefined = f"{metric} is undefined on these {compared.labels} labels"
+        return Verdict(Outcome.INCONCLUSIVE, lacking or undefined, numbers)
+    word = "better" if gain.value > 0 else "worse" if gain.value < 0 else "different"
+    said = (
+        f"{metric} {here.value:.4f} against {there.value:.4f} of {opponent} on the same {compared.labels} rows of "
+        f"{compared.days} days: {word} by {_shown(gain)}"
+    )
+    if gain.low <= rules.margin:
+        if gain.high <= rules.margin:
+            return Verdict(Outcome.REFUSE, f"{said}, not beyond the margin {rules.margin:g}", numbers)
+        return Verdict(Outcome.INCONCLUSIVE, f"{said}, not beyond the margin {rules.margin:g} for sure", numbers)
+    said = f"{said}, beyond the margin {rules.margin:g}"
+    guards = _guards(compared, rules, cost, numbers)
+    if guards.broken:
+        return Verdict(Outcome.REFUSE, f"{said}; but {_some(guards.broken)}", numbers)
+    if guards.unsure:
+        return Verdict(Outcome.INCONCLUSIVE, f"{said}; but perhaps {_some(guards.unsure)}", numbers)
+    return Verdict(Outcome.PASS, said, numbers)
 
 
-def _finite(numbers: dict[str, float]) -> dict[str, float | int | None]:
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+def _lacking(compared: Comparison, rules: Promotion) -> str:
+    """What is missing to decide at all, in words."""
+    if compared.labels < rules.min_labels:
+        return f"{compared.labels} matured labels, {rules.min_labels} are needed"
+    if compared.days < rules.min_days:
+        return f"labels of {compared.days} days, {rules.min_days} days are needed"
+    return ""
+
+
+def _guards(compared: Comparison, rules: Promotion, cost: Cost | None, numbers: Numbers) -> _Guards:
+    """Hold everything beside the metric against the rules, and put it among the numbers."""
+    guards = _Guards()
+    for one in compared.slices:
+        floor = rules.slices.get(one.column)
+        if floor is not None and one.gain is not None:
+            name = f"{one.column}={one.value}"
+            numbers[f"gain of {name}"] = one.gain.value
+            guards.hold(f"{rules.metric} of {name} ({one.labels} rows)", _turned(one.gain), floor)
+    calibration = compared.gain.get(CALIBRATION)
+    if rules.calibration_tolerance is not None and calibration is not None:
+        numbers |= _numbers("calibration_gain", calibration)
+        guards.hold("the calibration error", _turned(calibration), rules.calibration_tolerance)
+    cost = cost or Cost()
+    for name, taken, budget, unit in (
+        ("latency_ms", cost.latency_ms, rules.latency_ms, "ms for a thousand rows"),
+        ("size_mb", cost.size_mb, rules.size_mb, "MB"),
+    ):
+        if budget is not None and taken is not None:
+            numbers[name] = round(taken, 3)
+            if taken > budget:
+                guards.broken.append(f"scoring takes {taken:.3g} {unit}, {budget:g} is the budget")
+    return guards
+
+
+def _turned(gain: Estimate) -> Estimate:
+    """A gain as a worsening."""
+    return type(gain)(-gain.value, -gain.high, -gain.low, gain.days)
+
+
+def _shown(gain: Estimate) -> str:
+    """As far from zero as it is: what a sentence says `better by` or `worse by` of."""
+    if gain.value >= 0:
+        return f"{gain.value:.4f} [{gain.low:.4f}, {gain.high:.4f}]"
+    return f"{-gain.value:.4f} [{-gain.high:.4f}, {-gain.low:.4f}]"
+
+
+def _numbers(name: str, estimate: Estimate | None) -> Numbers:
+    if estimate is None:
+        return {name: None}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _some(reasons: list[str]) -> str:
+    more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    return "; ".join(reasons[:_NAMED]) + more

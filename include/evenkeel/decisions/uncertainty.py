@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from evenkeel.vocabulary.estimate import Estimate
 
@@ -25,13 +26,14 @@ def mean_of_days(
     independent. What is drawn with replacement are therefore blocks of `block` consecutive days, the first following the last
     (circular block bootstrap):
 
-        m* = mean of the first n of ceil(n / b) blocks drawn,   interval = m + sqrt(k / (k - 1)) (quantiles of m* - m)
+        m* = mean of the first n of ceil(n / b) blocks drawn,   interval = m + w (quantiles of m* - m)
 
-    with n days, block length b and k = n / b; the factor undoes the narrowness of quantiles drawn from few blocks.
+    with n days, block length b, k = n / b and w = sqrt(k / (k - 1)) t / z, which undoes the narrowness of quantiles drawn from
+    few blocks: t and z are the level's quantiles of Student's law with k - 1 degrees of freedom and of the normal law.
 
     Sources: D. Politis and J. Romano, "A circular block-resampling procedure for stationary data" (1992); P. Hall, J. Horowitz
     and B.-Y. Jing, "On blocking rules for the bootstrap with dependent data" (Biometrika 1995) for a length of the order of
-    n^(1/3); T. Hesterberg, "What teachers should know about the bootstrap" (The American Statistician 2015) for the factor.
+    n^(1/3); T. Hesterberg, "What teachers should know about the bootstrap" (The American Statistician 2015) for the widening.
 
     Args:
         values: shape (n,), one finite value a day, in the order of the days.
@@ -47,13 +49,42 @@ def mean_of_days(
     if not len(days):
         return None
     mean = float(days.mean())
-    length = min(len(days), max(1, round(len(days) ** (1 / 3))) if block is None else block)
+    length = block_length(len(days)) if block is None else min(block, len(days))
     if len(days) <= length:
         return Estimate(mean, mean, mean, len(days))
     drawn = days[_drawn_days(len(days), length, resamples, seed)].mean(axis=1)
-    blocks = len(days) / length
-    tails = np.quantile(drawn - mean, [(1 - level) / 2, (1 + level) / 2]) * np.sqrt(blocks / (blocks - 1))
-    return Estimate(mean, mean + float(tails[0]), mean + float(tails[1]), len(days))
+    return estimate_of_draws(mean, drawn, len(days), length, level)
+
+
+def block_length(days: int) -> int:
+    """Days a block, of the order of n^(1/3)."""
+    length: int = max(1, round(float(days) ** (1 / 3)))
+    return min(days, length)
+
+
+def weights_of_days(days: int, *, resamples: int, seed: int) -> NDArray[np.float64]:
+    """How often each day is drawn, shape (resamples, days): blocks of days as in `mean_of_days`."""
+    drawn = _drawn_days(days, block_length(days), resamples, seed)
+    places = drawn + days * np.arange(resamples)[:, None]
+    weights: NDArray[np.float64] = np.bincount(places.ravel(), minlength=resamples * days).astype(np.float64)
+    return weights.reshape(resamples, days)
+
+
+def estimate_of_draws(value: float, drawn: NDArray[np.float64], days: int, length: int, level: float) -> Estimate:
+    """The interval around a value that draws of whole blocks of days give, widened as in `mean_of_days`.
+
+    Args:
+        value: of all days, each once.
+        drawn: shape (r,), of the days drawn.
+        days: how many days there are, more than `length`.
+        length: days a block.
+        level: how often the interval is to hold the true value.
+    """
+    blocks = days / length
+    upper = (1 + level) / 2
+    widening = np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, upper) / ndtri(upper)
+    tails = np.quantile(drawn - value, [1 - upper, upper]) * widening
+    return Estimate(value, value + float(tails[0]), value + float(tails[1]), days)
 
 
 def difference_of_days(

@@ -6,6 +6,9 @@ from typing import Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 
+CLIPPED = 1e-6
+"""Log loss of two classes takes no probability for nearer to 0 or 1 than this."""
+
 GREATER_IS_BETTER: dict[str, bool] = {
     "roc_auc": True,
     "average_precision": True,
@@ -16,6 +19,7 @@ GREATER_IS_BETTER: dict[str, bool] = {
     "mae": False,
     "rmse": False,
     "r2": True,
+    "calibration_error": False,
 }
 
 METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {

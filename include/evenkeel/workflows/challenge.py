@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evenkeel.decisions.evaluation import baseline, evaluate
-from evenkeel.decisions.promotion import judge_challenger
-from evenkeel.gateways.estimators import classes_of, predict
+from evenkeel.decisions.promotion import Cost, judge_challenger
 from evenkeel.gateways.lake import content_hash
 from evenkeel.gateways.model_file import load_estimator
 from evenkeel.gateways.plots import evaluation_figures
@@ -20,12 +19,22 @@ from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
+from evenkeel.workflows.evaluation import (
+    baseline_name,
+    baseline_predictions,
+    compare_on,
+    comparison_of,
+    cost_of,
+    evaluation_record,
+    predictions_of,
+    values,
+)
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.ledger import champion_met
 from evenkeel.workflows.train import training_id, training_run, training_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -33,12 +42,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
+    from evenkeel.decisions.comparison import Predictions
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.vocabulary.verdict import Verdict
     from evenkeel.workflows.gateways import Gateways
 
 PART = "_part"
 """`train` or `holdout`."""
+
+
+EVALUATION = "evaluation.json"
+"""The file of the MLflow run that holds every figure of the evaluation, with its interval."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,7 @@ class _Opponent:
     name: str
     champion: int | None  # who was champion, whether or not it could be asked
     version: int | None
-    predicted: NDArray[np.float64]
-    classes: tuple[Any, ...]
+    predicted: Predictions
 
 
 def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Evaluated:
@@ -84,11 +97,12 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     run = training_run(spec, as_of)
     train, holdout = gateways.staging.get(run, "train"), gateways.staging.get(run, "holdout")
     name, tuning = _best_candidate(spec, run, gateways)
-    challenger = load_estimator(gateways.staging.get_bytes(run, f"candidate_{name}.skops"))
-    classes, labels = classes_of(challenger), holdout[c.LABEL].to_numpy()
-    predicted = predict(challenger, holdout, spec.task)
-    opponent = _opponent(spec, as_of, train, holdout, classes, gateways)
-    learnt = _learnt_from(spec, train, holdout, predicted)
+    content = gateways.staging.get_bytes(run, f"candidate_{name}.skops")
+    challenger = load_estimator(content)
+    predicted = predictions_of(spec, challenger, holdout)
+    opponent = _opponent(spec, as_of, train, holdout, predicted.classes, gateways)
+    compared = compare_on(spec, holdout, predicted, opponent.predicted)
+    learnt = _learnt_from(spec, train, holdout, predicted.values)
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
     gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
@@ -98,20 +112,27 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
         training=training,
         run_id=run_id,
         candidate=name,
-        metrics=evaluate(spec.task, labels, predicted, classes),
+        metrics=values(compared.challenger),
         opponent=opponent.name,
         opponent_version=opponent.version,
         champion=opponent.champion,
-        opponent_metrics=evaluate(spec.task, labels, opponent.predicted, opponent.classes),
-        labels=len(holdout),
+        opponent_metrics=values(compared.opponent),
+        labels=compared.labels,
         data_version=data_version,
         run_page=gateways.registry.run_page(run_id),
     )
-    shown = {"challenger": predicted} | ({} if opponent.version is None else {opponent.name: opponent.predicted})
+    record = evaluation_record(compared, opponent.name)
+    shown = {"challenger": predicted.values} | (
+        {} if opponent.version is None else {opponent.name: opponent.predicted.values}
+    )
     with _failing(run_id, gateways):
-        figures = evaluation_figures(spec.task, labels, shown, classes)
+        figures = evaluation_figures(spec.task, holdout[c.LABEL].to_numpy(), shown, predicted.classes)
         _log_run(spec, result, challenger, train, figures, tuning, gateways)
+        gateways.registry.log_page(run_id, EVALUATION, json.dumps(record, indent=1))
     gateways.staging.put_note(run, "evaluated", asdict(result))
+    gateways.staging.put_note(
+        run, "compared", record | {"cost": asdict(cost_of(spec, challenger, holdout, len(content)))}
+    )
     return result
 
 
@@ -134,18 +155,10 @@ def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
 def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Verdict:
     """Judge the challenger against whom it met, and write the verdict on the version."""
     run = training_run(spec, as_of)
-    evaluated = gateways.staging.get_note(run, "evaluated")
+    evaluated, record = gateways.staging.get_note(run, "evaluated"), gateways.staging.get_note(run, "compared")
     version = gateways.staging.get_note(run, "registered")["version"]
-    metric = spec.promotion.metric
-    verdict = judge_challenger(
-        metric=metric,
-        challenger=evaluated["metrics"][metric],
-        champion=evaluated["opponent_metrics"][metric],
-        opponent=evaluated["opponent"],
-        labels=evaluated["labels"],
-        margin=spec.promotion.margin,
-        min_labels=spec.promotion.min_labels,
-    )
+    cost = Cost(**record["cost"])
+    verdict = judge_challenger(comparison_of(record), spec.promotion, opponent=evaluated["opponent"], cost=cost)
     tags = {
         "evenkeel.met": evaluated["opponent"],
         "evenkeel.verdict": str(verdict.outcome),
@@ -156,12 +169,9 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
     return verdict
 
 
-def predict_version(
-    spec: ModelSpec, number: int, frame: pd.DataFrame, gateways: Gateways
-) -> tuple[NDArray[np.float64], tuple[Any, ...]]:
-    """A registered version's predictions for a frame, and the classes its probabilities are in the order of."""
-    estimator = gateways.registry.load(spec.model, number)
-    return predict(estimator, frame, spec.task), classes_of(estimator)
+def predict_version(spec: ModelSpec, number: int, frame: pd.DataFrame, gateways: Gateways) -> Predictions:
+    """A registered version's predictions for a frame."""
+    return predictions_of(spec, gateways.registry.load(spec.model, number), frame)
 
 
 @contextlib.contextmanager
@@ -187,21 +197,20 @@ def _opponent(
     as_of: datetime,
     train: pd.DataFrame,
     holdout: pd.DataFrame,
-    classes: tuple[Any, ...],
+    classes: Sequence[object],
     gateways: Gateways,
 ) -> _Opponent:
     # Repeated after its own promotion, a training meets whom it met then.
     entries = gateways.ledger.entries(spec.model)
     entry = champion_met(entries, training_subject(spec, as_of), as_of)
     number = None if entry is None else entry.version
-    name = "the baseline"
+    name = baseline_name(spec)
     if number is not None:
         try:
-            return _Opponent(f"champion {number}", number, number, *predict_version(spec, number, holdout, gateways))
+            return _Opponent(f"champion {number}", number, number, predict_version(spec, number, holdout, gateways))
         except FeatureError as error:  # the spec dropped a feature: the champion cannot be asked about these rows
-            name = f"the baseline (champion {number} cannot be asked: {error})"
-    guessed = baseline(spec.task, train[c.LABEL].to_numpy(), len(holdout), classes)
-    return _Opponent(name, number, None, guessed, classes)
+            name = f"{name} (champion {number} cannot be asked: {error})"
+    return _Opponent(name, number, None, baseline_predictions(spec, train, holdout, classes))
 
 
 def _learnt_from(

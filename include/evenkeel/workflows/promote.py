@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evenkeel.decisions.evaluation import evaluate
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, LedgerConflictError
 from evenkeel.vocabulary.partition import back, partitions_between
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.challenge import predict_version
+from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.ledger import Entry, Kind, champion_met, champion_of, previous_of
 from evenkeel.workflows.train import training_run, training_subject
@@ -62,21 +62,9 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
     if champion.version == version:
         return Verdict(Outcome.REFUSE, f"version {version} is the champion already", against)
     holdout = _recent_labelled(spec, as_of, gateways)
-    labels = holdout[c.LABEL].to_numpy()
-    measured = {
-        number: evaluate(spec.task, labels, *predict_version(spec, number, holdout, gateways))
-        for number in (version, champion.version)
-    }
-    metric = spec.promotion.metric
-    verdict = judge_challenger(
-        metric=metric,
-        challenger=measured[version][metric],
-        champion=measured[champion.version][metric],
-        opponent=f"champion {champion.version}",
-        labels=len(holdout),
-        margin=spec.promotion.margin,
-        min_labels=spec.promotion.min_labels,
-    )
+    asked, present = (predict_version(spec, one, holdout, gateways) for one in (version, champion.version))
+    compared = compare_on(spec, holdout, asked, present)
+    verdict = judge_challenger(compared, spec.promotion, opponent=f"champion {champion.version}")
     return Verdict(verdict.outcome, verdict.reason, {**verdict.numbers, **against})
 
 

@@ -1,0 +1,185 @@
+"""Metrics of days that are drawn again and again: computed once per day, then for any weights of the days at the cost of a sum.
+
+A bootstrap over days asks for the same metric a thousand times, of the same rows, each day counted as often as it was drawn.
+Most metrics are functions of sums over rows, so the sums of each day suffice. ROC AUC is a sum over pairs of rows, so the
+pairs of each two days suffice. Average precision needs the order of all rows and is computed anew for each draw.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evenkeel.vocabulary.metrics import CLIPPED, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    OfWeights = Callable[[Floats], Floats]
+
+CALIBRATION_BINS = 10
+"""Bins of about the same number of rows, in which the mean probability is held against what came true."""
+
+
+def metric_of_days(
+    task: Task,
+    metric: str,
+    labels: NDArray[np.generic],
+    predicted: Floats,
+    days: NDArray[np.int64],
+    classes: Sequence[object] = (),
+    *,
+    count: int | None = None,
+) -> OfWeights:
+    """A function from weights of days to the metric of the rows, each row weighing as much as its day.
+
+    Args:
+        task: the kind of label.
+        metric: a name of `vocabulary.metrics.METRICS_OF_TASK`, or `calibration_error`.
+        labels: shape (n,), known labels.
+        predicted: in the shapes that `evaluation.evaluate` takes.
+        days: shape (n,), the place of each row's day, from 0.
+        classes: multiclass only, the k classes, in the order of the probabilities.
+        count: how many days there are; by default up to the last one of these rows.
+
+    Returns:
+        A function of weights, shape (r, d), that answers with shape (r,). With every weight 1 it is the metric of all rows as
+        `evaluation.evaluate` computes it. Where a metric is undefined (one class only) it is NaN.
+    """
+    count = int(days.max()) + 1 if count is None else count
+    if metric == "calibration_error":
+        return _calibration(*_confidence(task, labels, predicted, classes), days, count)
+    if task == "binary":
+        truth = np.asarray(labels, dtype=np.float64)
+        if metric == "roc_auc":
+            return _area(truth, predicted, days, count)
+        if metric == "average_precision":
+            return _average_precision(truth, predicted, days)
+        return _mean(_row_losses(metric, truth, predicted), days, count)
+    if task == "regression":
+        return _regression(metric, np.asarray(labels, dtype=np.float64), predicted, days, count)
+    return _multiclass(metric, np.asarray(labels).astype(str), predicted, [str(one) for one in classes], days, count)
+
+
+def _per_day(values: Floats, days: NDArray[np.int64], count: int) -> Floats:
+    return np.bincount(days, weights=values, minlength=count).astype(np.float64)
+
+
+def _mean(values: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+    sums, rows = _per_day(values, days, count), np.bincount(days, minlength=count).astype(np.float64)
+    return lambda weights: _ratio(weights @ sums, weights @ rows)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    found: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    return found
+
+
+def _row_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
+    if metric == "brier":
+        squares: Floats = (predicted - truth) ** 2
+        return squares
+    inside = np.clip(predicted, CLIPPED, 1 - CLIPPED)
+    log_losses: Floats = -np.where(truth == 1, np.log(inside), np.log1p(-inside))
+    return log_losses
+
+
+def _area(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+    """ROC AUC as the share of pairs of a positive and a negative row that are in order, ties counting half (Mann-Whitney):
+    `pairs[d, e]` are those of a positive of day d and a negative of day e.
+    """
+    _, ranks = np.unique(predicted, return_inverse=True)
+    positive = truth == 1
+    distinct = int(ranks.max()) + 1
+    positives, negatives = (_per_day((positive == is_one).astype(np.float64), days, count) for is_one in (True, False))
+    pairs = np.empty((count, count))
+    of_positives = ranks[positive]
+    for day in range(count):
+        at = np.bincount(ranks[~positive & (days == day)], minlength=distinct).astype(np.float64)
+        below = np.cumsum(at) - at / 2
+        pairs[:, day] = _per_day(below[of_positives], days[positive], count)
+    return lambda weights: _ratio(
+        np.einsum("rd,de,re->r", weights, pairs, weights), (weights @ positives) * (weights @ negatives)
+    )
+
+
+def _average_precision(truth: Floats, predicted: Floats, days: NDArray[np.int64]) -> OfWeights:
+    """AP = sum over thresholds of (R_k - R_{k-1}) P_k, as scikit-learn defines it."""
+    order = np.argsort(-predicted, kind="stable")
+    truth, days = truth[order], days[order]
+    ends = np.append(np.flatnonzero(np.diff(predicted[order])), len(order) - 1)
+
+    def one(weights: Floats) -> float:
+        weight = weights[days]
+        seen, hits = np.cumsum(weight)[ends], np.cumsum(weight * truth)[ends]
+        if not 0 < hits[-1] < seen[-1]:
+            return float("nan")
+        precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
+        return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
+
+    return lambda weights: np.array([one(row) for row in weights])
+
+
+def _regression(metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+    if metric == "mae":
+        return _mean(np.abs(predicted - truth), days, count)
+    squared = _mean((predicted - truth) ** 2, days, count)
+    if metric == "rmse":
+        return lambda weights: np.sqrt(squared(weights))
+    centred = truth - truth.mean()  # about the mean, or the difference of two large numbers would be all noise
+    first, second = _mean(centred, days, count), _mean(centred**2, days, count)
+    return lambda weights: 1 - _ratio(squared(weights), second(weights) - first(weights) ** 2)
+
+
+def _multiclass(
+    metric: str, truth: NDArray[np.str_], predicted: Floats, classes: list[str], days: NDArray[np.int64], count: int
+) -> OfWeights:
+    guessed = np.asarray(classes)[predicted.argmax(axis=1)]
+    if metric == "accuracy":
+        return _mean((guessed == truth).astype(np.float64), days, count)
+    if metric == "log_loss":
+        places = {name: place for place, name in enumerate(classes)}
+        given = np.array([places.get(name, -1) for name in truth])
+        chance = np.where(given >= 0, predicted[np.arange(len(given)), given], 0.0) / predicted.sum(axis=1)
+        return _mean(-np.log(np.clip(chance, np.finfo(np.float64).eps, 1.0)), days, count)
+    names = np.unique(np.concatenate([np.asarray(classes), truth]))
+    hits = np.stack([_per_day(((guessed == one) & (truth == one)).astype(np.float64), days, count) for one in names])
+    both = np.stack(
+        [_per_day((guessed == one).astype(np.float64) + (truth == one), days, count) for one in names]
+    )  # 2 hits + misses + false alarms
+
+    def f1_macro(weights: Floats) -> Floats:
+        above, below = 2 * weights @ hits.T, weights @ both.T
+        found: Floats = np.divide(above, below, out=np.zeros_like(above), where=below > 0).mean(axis=1)
+        return found
+
+    return f1_macro
+
+
+def _confidence(
+    task: Task, labels: NDArray[np.generic], predicted: Floats, classes: Sequence[object]
+) -> tuple[Floats, Floats]:
+    """What came true (0 or 1) and with which probability it was said: for several classes, the most probable one's."""
+    if task == "binary":
+        return np.asarray(labels, dtype=np.float64), predicted
+    guessed = np.asarray([str(one) for one in classes])[predicted.argmax(axis=1)]
+    return (guessed == np.asarray(labels).astype(str)).astype(np.float64), predicted.max(axis=1)
+
+
+def _calibration(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+    """Expected calibration error: the mean, over rows, of how far a bin's mean probability is from the share that came true.
+
+    Source: M. Naeini, G. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015),
+    with bins of equal mass, cut once at the quantiles of all rows.
+    """
+    cuts = np.unique(np.quantile(predicted, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
+    bins = np.searchsorted(cuts, predicted, side="right")
+    gaps = np.stack(
+        [_per_day(np.where(bins == one, predicted - truth, 0.0), days, count) for one in range(len(cuts) + 1)]
+    )
+    rows = np.bincount(days, minlength=count).astype(np.float64)
+    return lambda weights: _ratio(np.abs(weights @ gaps.T).sum(axis=1), weights @ rows)

@@ -1,0 +1,74 @@
+"""Metrics of days that are drawn: the same as the metric of the rows themselves, each as often as its day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenkeel.decisions.day_statistics import metric_of_days
+from evenkeel.decisions.evaluation import evaluate
+from evenkeel.vocabulary.metrics import METRICS_OF_TASK
+
+if TYPE_CHECKING:
+    from evenkeel.vocabulary.metrics import Task
+
+ROWS, DAYS = 240, 6
+CLASSES = ("b", "a", "c")
+CASES = [(task, metric) for task, metrics in METRICS_OF_TASK.items() for metric in metrics]
+
+
+def drawn(task: Task, rng: np.random.Generator) -> tuple[Any, Any, tuple[str, ...]]:
+    """Labels and predictions with ties, and, of several classes, one that the model does not know."""
+    if task == "binary":
+        labels = (rng.random(ROWS) < 0.3).astype(float)
+        return labels, np.clip(np.round(rng.normal(0.3 + 0.2 * labels, 0.2), 2), 0, 1), ()
+    if task == "regression":
+        labels = rng.normal(1e4, 3, ROWS)
+        return labels, labels + rng.normal(1, 2, ROWS), ()
+    return np.array(["a", "b", "c", "d"])[rng.integers(0, 4, ROWS)], rng.dirichlet([1, 2, 3], ROWS), CLASSES
+
+
+@pytest.mark.parametrize(("task", "metric"), CASES)
+@given(seed=st.integers(0, 2**32), weights=st.lists(st.integers(0, 4), min_size=DAYS, max_size=DAYS))
+@settings(max_examples=25, deadline=None)
+def test_a_draw_of_days_is_the_metric_of_its_rows(task: Task, metric: str, seed: int, weights: list[int]) -> None:
+    """Whatever days are drawn, and however often, the metric is that of the rows copied as often."""
+    rng = np.random.default_rng(seed)
+    labels, predicted, classes = drawn(task, rng)
+    days = rng.integers(0, DAYS, ROWS)
+    rows = np.repeat(np.arange(ROWS), np.asarray(weights)[days])
+    measure = metric_of_days(task, metric, labels, predicted, days, classes, count=DAYS)
+    found = measure(np.array([[1.0] * DAYS, weights]))
+    assert found[0] == pytest.approx(evaluate(task, labels, predicted, classes)[metric], abs=1e-9)
+    if not len(rows):
+        return
+    named = labels[rows]
+    if task == "multiclass" and metric == "f1_macro" and len(set(named)) < len(set(labels)):
+        return  # classes are those of all rows, and evaluate knows those of the copied ones only
+    expected = evaluate(task, named, predicted[rows], classes)[metric] if len(rows) > 1 else found[1]
+    assert found[1] == pytest.approx(expected, abs=1e-7, nan_ok=True)
+
+
+def test_a_day_of_one_class_alone_has_no_area() -> None:
+    """ROC AUC and average precision of rows that are all negative are undefined, not zero."""
+    labels, days = np.array([0.0, 0.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    predicted = np.array([0.1, 0.2, 0.9, 0.3])
+    for metric in ("roc_auc", "average_precision"):
+        found = metric_of_days("binary", metric, labels, predicted, days)(np.array([[1.0, 0.0], [0.0, 1.0]]))
+        assert np.isnan(found[0])
+        assert found[1] == 1.0
+
+
+def test_calibration_error_is_what_a_bin_is_off_by() -> None:
+    """Probabilities that are ten points too high everywhere are off by ten points; right ones by nothing but chance."""
+    rng = np.random.default_rng(1)
+    true = rng.uniform(0.1, 0.8, 200_000)
+    labels, days = (rng.random(len(true)) < true).astype(float), rng.integers(0, 5, len(true))
+    once = np.ones((1, 5))
+    assert metric_of_days("binary", "calibration_error", labels, true, days)(once)[0] < 0.005
+    high = metric_of_days("binary", "calibration_error", labels, true + 0.1, days)(once)[0]
+    assert high == pytest.approx(0.1, abs=0.005)
