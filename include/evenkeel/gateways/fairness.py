@@ -109,10 +109,12 @@ def _answers(
     if task == "regression":
         return predicted
     if task == "multiclass":
-        return np.asarray(classes).astype(str)[predicted.argmax(axis=1)]
+        told: NDArray[Any] = np.asarray(classes).astype(str)[predicted.argmax(axis=1)]
+        return told
     if threshold is None:
         raise ValueError("groups of a binary model are compared by its answers: pass the threshold that makes them")
-    return np.where(predicted >= threshold, 1.0, 0.0)
+    said: NDArray[Any] = np.where(predicted >= threshold, 1.0, 0.0)
+    return said
 
 
 def _differences(task: Task, frame: MetricFrame) -> dict[str, float]:
