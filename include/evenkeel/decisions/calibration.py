@@ -35,7 +35,7 @@ def reliability(labels: NDArray[np.generic], predicted: NDArray[np.float64], bin
     """
     truth = np.asarray(labels, dtype=np.float64)
     edges = np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]) if len(predicted) else np.empty(0)
-    place = np.searchsorted(edges, predicted, side="left")
+    place = np.searchsorted(edges, predicted, side="right")
     rows = np.bincount(place, minlength=bins)
     means, shares = (
         np.bincount(place, weights=one, minlength=bins) / np.maximum(rows, 1) for one in (predicted, truth)

@@ -60,9 +60,8 @@ def evaluate(
         is among the labels and not among `classes` counts as given probability zero.
 
     Definitions are those of scikit-learn's user guide, "Metrics and scoring"; calibration error and cost are defined in
-    `decisions.calibration` and `decisions.threshold`. The calibration error of several classes is the mean of each class
-    against all others (M. Kull et al., "Beyond temperature scaling", NeurIPS 2019). Raises ValueError for costs without a
-    threshold.
+    `decisions.calibration` and `decisions.threshold`. The calibration error of several classes is that of the most probable
+    one (C. Guo et al., "On calibration of modern neural networks", ICML 2017). Raises ValueError for costs without a threshold.
     """
     if task == "binary":
         functions = _binary() | _at_threshold(threshold, costs)
@@ -144,9 +143,7 @@ def _multiclass(classes: NDArray[np.generic]) -> dict[str, Metric]:
         "f1_macro": macro(metrics.f1_score),
         "precision_macro": macro(metrics.precision_score),
         "recall_macro": macro(metrics.recall_score),
-        "calibration_error": lambda y, p: float(
-            np.mean([calibration_error(y == one, p[:, place]) for place, one in enumerate(classes)])
-        ),
+        "calibration_error": lambda y, p: calibration_error(classes[p.argmax(axis=1)] == y, p.max(axis=1)),
     }
 
 
