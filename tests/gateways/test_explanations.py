@@ -82,6 +82,7 @@ def test_a_linear_models_values_are_its_coefficients() -> None:
     by_hand = np.abs(estimator[-1].coef_[0] * (encoded - encoded.mean())).mean()
     (x,) = (one for one in found.importances if one.feature == "x")
     assert x.value == pytest.approx(by_hand, rel=0.05)
+    assert 0 < x.spread < 0.05 * x.value
 
 
 def test_below_a_calibration_the_estimator_is_explained() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ _WORK = 10_000_000_000
 
 @dataclass(frozen=True)
 class Importance:
-    """How much hangs on a feature, and how much that varied."""
+    """How much hangs on a feature, and how far that may be from what more rows or shuffles would say."""
 
     feature: str
     value: float
@@ -77,9 +78,10 @@ def explain_by_permutation(
     def score(_: object, shuffled: pd.DataFrame, __: object = None) -> float:
         return measure(shuffled.assign(**{name: kept[name].to_numpy() for name in rest}))
 
-    found = permutation_importance(
-        _Fitted(), seen[list(features)], None, scoring=score, n_repeats=repeats, random_state=seed
-    )
+    with threadpool_limits(1):  # for so few rows at a time, threads wait for each other longer than they work
+        found = permutation_importance(
+            _Fitted(), seen[list(features)], None, scoring=score, n_repeats=repeats, random_state=seed
+        )
     pairs = zip(features, found.importances_mean, found.importances_std, strict=True)
     return Explained("permutation", len(seen), _ordered(Importance(name, float(a), float(b)) for name, a, b in pairs))
 
@@ -101,7 +103,7 @@ def explain_by_shap(estimator: Any, frame: pd.DataFrame, *, rows: int, seed: int
         seed: of the draw.
 
     Returns:
-        By feature the mean, and its standard deviation over rows. An estimator that is not supported, and whatever SHAP
+        By feature the mean, and its standard error. An estimator that is not supported, and whatever SHAP
         fails at, is a reason and never an error.
     """
     try:
@@ -117,7 +119,8 @@ def explain_by_shap(estimator: Any, frame: pd.DataFrame, *, rows: int, seed: int
         said = str(error).strip().split("\n")[0] or "no reason given"
         return Explained("shap", 0, reason=f"{_name(estimator)} is not explained: {said[:300]}")
     sizes = np.abs(mine).mean(axis=2)
-    pairs = zip(names, sizes.mean(axis=1), sizes.std(axis=1), strict=True)
+    errors = sizes.std(axis=1) / np.sqrt(sizes.shape[1])
+    pairs = zip(names, sizes.mean(axis=1), errors, strict=True)
     return Explained("shap", mine.shape[1], _ordered(Importance(name, float(a), float(b)) for name, a, b in pairs))
 
 
