@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from evenkeel.decisions.evaluation import baseline, evaluate
-from evenkeel.vocabulary.metrics import METRICS_OF_TASK, gain
+from evenkeel.decisions.evaluation import baseline, evaluate, evaluate_classes
+from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, METRICS_OF_TASK, gain
+from evenkeel.vocabulary.spec import Costs
 
 
 def test_binary_metrics_by_hand() -> None:
@@ -16,7 +17,7 @@ def test_binary_metrics_by_hand() -> None:
     found = evaluate("binary", np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
     assert found["roc_auc"] == pytest.approx(0.75)
     assert found["brier"] == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
-    assert set(found) == set(METRICS_OF_TASK["binary"])
+    assert found["calibration_error"] == pytest.approx((0.1 + 0.4 + 0.65 + 0.2) / 4)
 
 
 def test_a_single_class_leaves_the_ranking_undefined() -> None:
@@ -38,6 +39,55 @@ def test_multiclass_metrics_by_hand() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]])
     found = evaluate("multiclass", np.array(["a", "b", "c"]), probabilities, ["a", "b", "c"])
     assert found["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_answers_and_costs_are_measured_where_there_is_a_threshold() -> None:
+    """Precision, recall and F1 need a threshold, the cost needs both; costs alone are a mistake."""
+    labels, predicted = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    costs = Costs(false_positive=2.0, false_negative=5.0)
+    assert not {"precision", "recall", "f1", "cost"} & set(evaluate("binary", labels, predicted))
+    found = evaluate("binary", labels, predicted, threshold=0.38, costs=costs)
+    assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)
+    assert found["cost"] == pytest.approx((2 + 5) / 4)
+    with pytest.raises(ValueError, match="costs are those of answers at a threshold"):
+        evaluate("binary", labels, predicted, costs=costs)
+
+
+def test_the_pinball_loss_by_hand() -> None:
+    """At 0.9 a minute too little costs nine times a minute too much."""
+    labels, predicted = np.array([10.0, 20.0]), np.array([11.0, 17.0])
+    assert evaluate("regression", labels, predicted, quantile=0.9)["pinball"] == pytest.approx((0.1 + 2.7) / 2)
+    assert evaluate("regression", labels, predicted)["pinball"] == pytest.approx(2.0 / 2)
+
+
+def test_each_class_by_hand() -> None:
+    """Two `a` of which one is told, one false `a`; a class that is never said has no precision, one not there no recall."""
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]])
+    a, b, c, unseen = evaluate_classes(np.array(["a", "a", "unseen"]), probabilities, ["a", "b", "c"])
+    assert (a.name, a.labels, a.precision, a.recall, a.f1) == ("a", 2, 0.5, 0.5, 0.5)
+    assert (b.labels, b.precision) == (0, 0.0)
+    assert math.isnan(b.recall)
+    assert math.isnan(c.precision)
+    assert (unseen.name, unseen.labels, unseen.recall) == ("unseen", 1, 0.0)
+
+
+def test_the_calibration_of_classes_is_that_of_the_most_probable_one() -> None:
+    """Told with 0.6 and right four times of five: 0.2 away, whatever the other classes were given."""
+    probabilities = np.tile([0.6, 0.3, 0.1], (50, 1))
+    found = evaluate("multiclass", np.array(["a"] * 40 + ["b"] * 10), probabilities, ["a", "b", "c"])
+    assert found["calibration_error"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "classes"),
+    [("binary", [0, 1], []), ("regression", [1.0, 2.0], []), ("multiclass", ["a", "b"], ["a", "b"])],
+)
+def test_every_metric_says_which_way_it_is_better(task: str, labels: list, classes: list) -> None:
+    """What is measured holds what a spec may name, and can be compared."""
+    predicted = baseline(task, np.array(labels), len(labels), classes)  # type: ignore[arg-type]
+    further = {"threshold": 0.5, "costs": Costs(false_positive=1.0, false_negative=1.0)} if task == "binary" else {}
+    found = set(evaluate(task, np.array(labels), predicted, classes, **further))  # type: ignore[arg-type]
+    assert set(METRICS_OF_TASK[task]) <= found <= set(GREATER_IS_BETTER)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

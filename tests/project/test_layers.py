@@ -20,6 +20,8 @@ BREACHES = [
     ("workflows/train.py", "import great_expectations", "Only the expectations gateway imports Great Expectations"),
     ("workflows/train.py", "import mlflow", "Only the registry gateway imports MLflow"),
     ("workflows/train.py", "import evidently", "Only the drift report gateway imports Evidently"),
+    ("workflows/train.py", "import fairlearn", "Only the fairness gateway imports Fairlearn"),
+    ("workflows/train.py", "import shap", "Only the explanations gateway imports SHAP"),
     ("gateways/sources.py", "import deltalake", "Only the lake gateway imports Delta Lake"),
     ("decisions/drift.py", "import pandas", "Decisions do no I/O"),
     ("gateways/sources.py", "import evenkeel.gateways.lake", "Gateways do not know each other"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evenkeel.decisions.calibration import BINS
 from evenkeel.vocabulary.metrics import CLIPPED, Task
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     OfWeights = Callable[[Floats], Floats]
-
-CALIBRATION_BINS = 10
-"""Bins of about the same number of rows, in which the mean probability is held against what came true."""
 
 
 def metric_of_days(
@@ -171,12 +169,8 @@ def _confidence(
 
 
 def _calibration(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
-    """Expected calibration error: the mean, over rows, of how far a bin's mean probability is from the share that came true.
-
-    Source: M. Naeini, G. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015),
-    with bins of equal mass, cut once at the quantiles of all rows.
-    """
-    cuts = np.unique(np.quantile(predicted, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
+    """`calibration.calibration_error`, with its bins cut once, at the quantiles of all rows."""
+    cuts = np.unique(np.quantile(predicted, np.linspace(0, 1, BINS + 1)[1:-1]))
     bins = np.searchsorted(cuts, predicted, side="right")
     gaps = np.stack(
         [_per_day(np.where(bins == one, predicted - truth, 0.0), days, count) for one in range(len(cuts) + 1)]

@@ -20,7 +20,15 @@ GREATER_IS_BETTER: dict[str, bool] = {
     "rmse": False,
     "r2": True,
     "calibration_error": False,
+    "precision": True,
+    "recall": True,
+    "f1": True,
+    "cost": False,
+    "precision_macro": True,
+    "recall_macro": True,
+    "pinball": False,
 }
+"""Also of metrics that are measured and cannot be named."""
 
 METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier"),

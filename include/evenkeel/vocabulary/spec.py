@@ -517,6 +517,11 @@ class ModelSpec(Part):
         """The columns whose values are measured apart, sensitive ones among them."""
         return tuple(dict.fromkeys((*self.evaluation.slices, *self.evaluation.sensitive)))
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Sliced columns of the rows that are no feature: frames and training sets hold them, a model never sees them."""
+        return tuple(name for name in self.sliced if name not in self.features.names and name not in self.rows.key)
+
     def _scheduled_run_finds_its_rows(self) -> None:
         minute, hour = (int(part) for part in self.scoring.schedule.split()[:2])
         run = timedelta(hours=hour, minutes=minute) + timedelta(days=0 if self.scores_the_day_it_runs else 1)

@@ -34,7 +34,8 @@ def build_frame(spec: ModelSpec, partitions: Sequence[Partition], sources: Sourc
         sources: where the spec's tables are read.
 
     Returns:
-        One row a row of the source, numeric features as float64, categorical ones as text.
+        One row a row of the source, numeric features as float64, categorical ones as text; also as text, and for no model,
+        the columns the evaluation is sliced by that are no feature (`spec.carried`).
 
     Raises:
         FeatureError: where the feature function fails or breaks its contract.
@@ -118,6 +119,7 @@ def _build_partition(
     base = mine[[*spec.rows.key, spec.rows.event_time]]
     typed: dict[str, Any] = {name: _numbers(spec, features[name]) for name in spec.features.numeric}
     typed |= {name: features[name].astype("object") for name in spec.features.categorical}
+    typed |= {name: _text(mine[name]) for name in spec.carried}
     return base.assign(**typed | {c.PARTITION: partition.key, c.AS_OF: as_of})
 
 
@@ -145,6 +147,10 @@ def _numbers(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
         return values.astype("float64")
     except (TypeError, ValueError) as error:
         raise FeatureError(f"{spec.model}: feature {values.name} is listed as numeric, but {error}") from error
+
+
+def _text(values: pd.Series[Any]) -> pd.Series[Any]:
+    return values.astype("object").map(str, na_action="ignore")
 
 
 def _call(

@@ -92,4 +92,5 @@ class ReplayGateways(Gateways):
 def frames_hash(spec: ModelSpec) -> str:
     """Sixteen hex digits over the parts of a spec that shape a partition's frame: policies equal in them share frames."""
     content = spec.model_dump(mode="json", include={"model", "timezone", "rows", "inputs", "features"})
+    content["carried"] = sorted(spec.carried)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

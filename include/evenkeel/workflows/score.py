@@ -210,6 +210,7 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
 def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Published:
     """Replace the partition in the scores table in one commit; quarantined rows go to theirs first.
 
+    Columns that are there for the evaluation's slices only (`spec.carried`) stay behind: sensitive ones are among them.
     The commit's metadata says what it is made of: rows, quarantined rows, champion and how it was chosen, as-of, spec, run.
     """
     run = scoring_run(spec, partition)
@@ -223,8 +224,10 @@ def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) ->
         "run": gateways.run,
         "quarantined": str(len(quarantined)),
     }
+    quarantined = quarantined.drop(columns=list(spec.carried), errors="ignore")
     _publish_quarantine(spec, partition, quarantined, metadata, gateways)
     scored = _collect(run, gate["shards"], gateways).sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
+    scored = scored.drop(columns=list(spec.carried))
     version = gateways.lake.publish(spec.model, SCORES, partition.key, scored, metadata)
     if partition.key in gateways.lake.partitions(spec.model, REFUSED):
         gateways.lake.publish(spec.model, REFUSED, partition.key, pd.DataFrame(), {"run": gateways.run})
