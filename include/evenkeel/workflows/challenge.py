@@ -13,16 +13,16 @@ from evenkeel.decisions.evaluation import baseline, evaluate
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.gateways.estimators import classes_of, predict
 from evenkeel.gateways.lake import content_hash
-from evenkeel.gateways.model_file import load_estimator
 from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
+from evenkeel.workflows.candidate_runs import log_candidates
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.ledger import champion_met
-from evenkeel.workflows.train import training_id, training_run, training_subject
+from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +84,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     run = training_run(spec, as_of)
     train, holdout = gateways.staging.get(run, "train"), gateways.staging.get(run, "holdout")
     name, tuning = _best_candidate(spec, run, gateways)
-    challenger = load_estimator(gateways.staging.get_bytes(run, f"candidate_{name}.skops"))
+    challenger = staged_candidate(spec, as_of, name, gateways)
     classes, labels = classes_of(challenger), holdout[c.LABEL].to_numpy()
     predicted = predict(challenger, holdout, spec.task)
     opponent = _opponent(spec, as_of, train, holdout, classes, gateways)
@@ -94,6 +94,8 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
     lineage = _lineage(spec, as_of, training, data_version, gateways)
     run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
+    with _failing(run_id, gateways):
+        log_candidates(spec, as_of, run_id, training, gateways)
     result = Evaluated(
         training=training,
         run_id=run_id,
@@ -258,4 +260,4 @@ def _log_run(
     source = gateways.lake.table_uri(spec.model, TRAINING_SETS)
     registry.log_dataset(run_id, learnt, name=spec.model, source=source, digest=evaluated.data_version, target=c.LABEL)
     example = train[list(spec.features.names)].head(5)
-    registry.log_model(run_id, challenger, example=example)
+    registry.log_model(run_id, challenger, example=example, storage=candidate.storage)
