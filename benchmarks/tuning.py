@@ -124,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", nargs="+", default=["2013-06-01"])
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--models", nargs="+", default=["flight_delay", "flight_duration"])
     asked = parser.parse_args()
     data = os.environ.get("EVENKEEL_DATA") or str(PROJECT / ".evenkeel" / "data")
     if not (Path(data) / "flights").exists():
@@ -132,7 +133,7 @@ def main() -> None:
     table = Table(title=f"as of {', '.join(asked.as_of)}; gain over the default on the holdout", title_justify="left")
     for column in ("model", "metric", "boosted trees", "folds", "holdout", "gain by day (95 %)", "trials", "seconds"):
         table.add_column(column)
-    for model in ("flight_delay", "flight_duration"):
+    for model in asked.models:
         spec = load_spec(PROJECT / "config" / "models" / f"{model}.yaml")
         tuning = spec.training.tuning.model_copy(update={"trials": asked.trials})
         spec = spec.model_copy(update={"training": spec.training.model_copy(update={"tuning": tuning})})

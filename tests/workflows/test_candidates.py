@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -13,12 +14,14 @@ import yaml
 from mlflow import MlflowClient
 
 from evenkeel.gateways.estimators import classes_of, predict
+from evenkeel.gateways.registry import DIGEST
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.workflows.candidate_runs import log_candidates
+from evenkeel.workflows.check import check_spec
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.train import fit_candidate, staged_candidate, training_run
 from tests.gateways.test_pickled_models import Payload
@@ -119,7 +122,7 @@ def test_rows_after_the_folds_change_nothing_before_them(train: pd.DataFrame, tm
 @pytest.mark.parametrize("storage", ["skops", "pickle"])
 def test_lightgbm_needs_no_code_of_ours(train: pd.DataFrame, tmp_path: Path, storage: str) -> None:
     """LightGBM by its import path is searched, weighed, calibrated, stored either way, and predicts probabilities that are those
-    of the rows as they come.
+    of the rows as they come; as a version it asks for LightGBM, and loads.
     """
     spec, gateways = _house(tmp_path, train, [LIGHTGBM | {"storage": storage}], trials=3)
     fitted = fit_candidate(spec, AS_OF, "lightgbm", gateways)
@@ -127,7 +130,18 @@ def test_lightgbm_needs_no_code_of_ours(train: pd.DataFrame, tmp_path: Path, sto
     assert fitted.value > 0.7
     estimator = staged_candidate(spec, AS_OF, "lightgbm", gateways)
     assert classes_of(estimator) == (0.0, 1.0)
-    assert predict(estimator, train, "binary").mean() == pytest.approx(train[c.LABEL].mean(), abs=0.05)
+    expected = predict(estimator, train, "binary")
+    assert expected.mean() == pytest.approx(train[c.LABEL].mean(), abs=0.05)
+    registry = gateways.registry
+    run = registry.begin(spec.model, "training", name="train", tags={})
+    example = train[list(spec.features.names)].head(5)
+    registry.log_model(run, estimator, example=example, storage=storage)  # type: ignore[arg-type]
+    version = registry.register(spec.model, run, tags={})
+    loaded = registry.load(spec.model, version.number, digest=version.tags[DIGEST])
+    assert np.array_equal(predict(loaded, train, "binary"), expected)
+    asked = next((tmp_path / "mlartifacts").rglob("requirements.txt")).read_text()
+    assert f"lightgbm=={installed('lightgbm')}" in asked
+    assert ("cloudpickle==" in asked) is (storage == "pickle")
 
 
 @pytest.mark.parametrize("storage", ["skops", "pickle"])
@@ -142,6 +156,14 @@ def test_a_staged_file_that_was_changed_is_not_opened(train: pd.DataFrame, tmp_p
     ):
         staged_candidate(spec, AS_OF, "logistic", gateways)
     assert not (tmp_path / "it ran").exists()
+
+
+def test_a_check_of_the_spec_tells_what_an_estimator_cannot_do(train: pd.DataFrame, tmp_path: Path) -> None:
+    """`evenkeel check` names a candidate whose rows cannot be weighed, before anything is trained."""
+    neighbours = {"name": "near", "estimator": "sklearn.neighbors.KNeighborsClassifier", "imbalance": "balanced"}
+    spec, gateways = _house(tmp_path, train, [neighbours])
+    mistakes = check_spec(spec, gateways)
+    assert any("flight_delay.yaml: training.candidates.near: imbalance" in one for one in mistakes), mistakes
 
 
 def test_costs_move_the_threshold(train: pd.DataFrame, tmp_path: Path) -> None:

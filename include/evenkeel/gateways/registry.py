@@ -550,7 +550,8 @@ def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: 
 def _requirements(estimator: Pipeline, storage: Storage) -> list[str]:
     names = ["mlflow", "numpy", "pandas", "scikit-learn", "skops" if storage == "skops" else "cloudpickle"]
     package = type(_innermost(estimator[-1])).__module__.partition(".")[0]
-    names += [one for one in packages_distributions().get(package, []) if one not in names]
+    if package != "sklearn":
+        names += [one for one in packages_distributions().get(package, []) if one not in names]
     return [f"{name}=={installed(name)}" for name in names]
 
 
