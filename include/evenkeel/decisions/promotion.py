@@ -48,7 +48,9 @@ class _Guards:
             self.unsure.append(said)
 
 
-def judge_challenger(compared: Comparison, rules: Promotion, *, opponent: str, cost: Cost | None = None) -> Verdict:
+def judge_challenger(
+    compared: Comparison, rules: Promotion, *, opponent: str, cost: Cost | None = None, first: bool = False
+) -> Verdict:
     """Whether a challenger may replace what it met.
 
     Args:
@@ -56,6 +58,7 @@ def judge_challenger(compared: Comparison, rules: Promotion, *, opponent: str, c
         rules: the spec's.
         opponent: who it met, in words: `champion 3`, or `the baseline`.
         cost: what scoring takes, where the rules have a budget for it.
+        first: whether nobody scores yet, so that there is nothing which slices or calibration could be worse than.
     """
     metric = rules.metric
     here, there, gain = (one[metric] for one in (compared.challenger, compared.opponent, compared.gain))
@@ -81,7 +84,7 @@ def judge_challenger(compared: Comparison, rules: Promotion, *, opponent: str, c
             return Verdict(Outcome.REFUSE, f"{said}, not beyond the margin {rules.margin:g}", numbers)
         return Verdict(Outcome.INCONCLUSIVE, f"{said}, not beyond the margin {rules.margin:g} for sure", numbers)
     said = f"{said}, beyond the margin {rules.margin:g}"
-    guards = _guards(compared, rules, cost, numbers)
+    guards = _guards(compared, rules, cost or Cost(), numbers, first=first)
     if guards.broken:
         return Verdict(Outcome.REFUSE, f"{said}; but {_some(guards.broken)}", numbers)
     if guards.unsure:
@@ -98,20 +101,19 @@ def _lacking(compared: Comparison, rules: Promotion) -> str:
     return ""
 
 
-def _guards(compared: Comparison, rules: Promotion, cost: Cost | None, numbers: Numbers) -> _Guards:
+def _guards(compared: Comparison, rules: Promotion, cost: Cost, numbers: Numbers, *, first: bool) -> _Guards:
     """Hold everything beside the metric against the rules, and put it among the numbers."""
     guards = _Guards()
-    for one in compared.slices:
+    for one in () if first else compared.slices:
         floor = rules.slices.get(one.column)
         if floor is not None and one.gain is not None:
             name = f"{one.column}={one.value}"
             numbers[f"gain of {name}"] = one.gain.value
             guards.hold(f"{rules.metric} of {name} ({one.labels} rows)", _turned(one.gain), floor)
     calibration = compared.gain.get(CALIBRATION)
-    if rules.calibration_tolerance is not None and calibration is not None:
+    if rules.calibration_tolerance is not None and calibration is not None and not first:
         numbers |= _numbers("calibration_gain", calibration)
         guards.hold("the calibration error", _turned(calibration), rules.calibration_tolerance)
-    cost = cost or Cost()
     for name, taken, budget, unit in (
         ("latency_ms", cost.latency_ms, rules.latency_ms, "ms for a thousand rows"),
         ("size_mb", cost.size_mb, rules.size_mb, "MB"),

@@ -1,10 +1,16 @@
-"""Model files: fitted pipelines in skops' format, which rebuilds objects of reviewed types and unpickles nothing."""
+"""Model files: fitted pipelines in skops' format, which rebuilds objects of reviewed types and unpickles nothing.
+
+An estimator that skops cannot store may be pickled. Such a file runs whatever it holds, so it is opened only after its digest
+was found to be the one that whoever asks for it knows from elsewhere.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import cloudpickle
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -12,6 +18,11 @@ from evenkeel.vocabulary.errors import EvenkeelError
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+Storage = Literal["skops", "pickle"]
+
+FILE_OF_STORAGE: dict[Storage, str] = {"skops": "model.skops", "pickle": "model.pkl"}
+"""What a model's file is called in the registry; MLflow's own names."""
 
 TRUSTED_TYPES = (
     # Read with numpy.load(allow_pickle=False); a dtype is a description of memory. One-hot encoders keep theirs.
@@ -30,6 +41,16 @@ TRUSTED_TYPES = (
     "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    # Calibrated classifiers: a plain holder of estimators, which skops audits one by one, and two numbers of a sigmoid.
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    # LightGBM: parameters and a Booster, whose __setstate__ hands the text of its trees to LightGBM's own parser and keeps
+    # the handle. As with scikit-learn's trees, a forged text could crash or misread the process; it names no code. The
+    # estimators rebuild as any of scikit-learn's; a custom objective is a function, which skops audits and we do not trust.
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
 )
 """What a model file may hold beside what skops trusts by itself (scikit-learn's public estimators, arrays, numbers).
 
@@ -38,24 +59,52 @@ from chosen values imports and calls nothing the file could choose.
 """
 
 
-def dump_estimator(estimator: Pipeline) -> bytes:
+def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
     """The estimator as a model file. Raises EvenkeelError where it could not be loaded again."""
     what = _name(estimator)
     try:
-        content: bytes = skops.io.dumps(estimator)
+        content: bytes = cloudpickle.dumps(estimator) if storage == "pickle" else skops.io.dumps(estimator)
     except Exception as error:  # whatever the object's own methods raise
         raise EvenkeelError(f"{what} cannot be stored: {error}. {_WAY_OUT}") from error
-    _audit(content, what)
+    if storage == "skops":
+        _audit(content, what)
     return content
 
 
-def load_estimator(content: bytes, what: str = "the model file") -> Pipeline:
-    """The estimator of a model file, rebuilt from reviewed types only.
+def digest_of(content: bytes) -> str:
+    """SHA-256 of a model file, 64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
 
-    Raises EvenkeelError, naming `what`, where the file holds another type or is damaged.
+
+def load_estimator(
+    content: bytes, what: str = "the model file", *, storage: Storage = "skops", digest: str | None = None
+) -> Pipeline:
+    """The estimator of a model file, rebuilt from reviewed types only, or of a pickle whose digest is the one given.
+
+    Args:
+        content: the file.
+        what: its name, for messages.
+        storage: how it was stored.
+        digest: SHA-256 that the file must have, kept where whoever could change the file could not change it; a pickle is
+            not opened without one.
+
+    Raises EvenkeelError, naming `what`, where the file is another one, holds another type, or is damaged.
     """
+    if storage == "pickle" and digest is None:
+        raise EvenkeelError(
+            f"{what} is a pickle, which would run whatever is in it, and no digest was given to know it by (its own is "
+            f"{digest_of(content)[:12]}…), so it is not opened. Score with a version that the ledger names, whose entry holds "
+            "the digest, or store the candidate with `storage: skops` and train again"
+        )
+    if digest is not None and digest != digest_of(content):
+        raise EvenkeelError(
+            f"{what} has SHA-256 {digest_of(content)[:12]}…, expected was {digest[:12]}…: it is not the file that was stored, "
+            "so it is not opened. Restore the file, or train again"
+        )
     try:
-        estimator: Pipeline = skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+        estimator: Pipeline = (
+            cloudpickle.loads(content) if storage == "pickle" else skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+        )
     except UntrustedTypesFoundException:
         _audit(content, what)
         raise
@@ -78,7 +127,8 @@ def _audit(content: bytes, what: str) -> None:
 
 _WAY_OUT = (
     "Use estimators and transformers of scikit-learn and do other work in the feature function, "
-    "or review the type and add it to TRUSTED_TYPES in evenkeel.gateways.model_file"
+    "or review the type and add it to TRUSTED_TYPES in evenkeel.gateways.model_file, "
+    "or say `storage: pickle` for the candidate: its file is then loaded by a digest on the ledger only"
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.mlflow_errors import translated
-from evenkeel.gateways.model_file import TRUSTED_TYPES, dump_estimator, load_estimator
+from evenkeel.gateways.model_file import FILE_OF_STORAGE, TRUSTED_TYPES, digest_of, dump_estimator, load_estimator
 from evenkeel.vocabulary.errors import EvenkeelError, ServiceError
 from evenkeel.vocabulary.settings import environment
 
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
+    from evenkeel.gateways.model_file import Storage
+
 CHAMPION = "champion"
 """Alias of the champion's version; it follows the ledger and is never read to decide."""
 
@@ -71,10 +73,15 @@ KEY = "evenkeel.key"
 DIGEST = "evenkeel.model_sha256"
 """Tag of a run and of its version: SHA-256 of the model file, compared before the file is loaded."""
 
+STORAGE = "evenkeel.storage"
+"""Tag of a run and of its version: how the model file is stored, `skops` or `pickle`."""
+
+PARENT = "mlflow.parentRunId"
+"""Tag of a run: the run it is shown under."""
+
 _BEGUN = "evenkeel.begun_at"
 _MODEL = "evenkeel.model_id"
 _LOCATION = "evenkeel.model_location"
-_FILE = "model.skops"
 _BATCH = 100
 
 P = ParamSpec("P")
@@ -213,6 +220,20 @@ class Registry:
                 figure.savefig(Path(folder) / name)
             self._client.log_artifacts(run_id, folder, "plots")
 
+    @_asks("write a series to run")
+    def log_series(self, run_id: str, name: str, values: Mapping[int, float]) -> None:
+        """Write a metric's values by step; a step that has its value already is not written again."""
+        written = {one.step for one in self._client.get_metric_history(run_id, name)}
+        now = int(time.time() * 1000)
+        missing = [Metric(name, float(one), now, step) for step, one in values.items() if step not in written]
+        for start in range(0, len(missing), _BATCH):
+            self._client.log_batch(run_id, metrics=missing[start : start + _BATCH])
+
+    @_asks("write a table to run")
+    def log_table(self, run_id: str, name: str, frame: pd.DataFrame) -> None:
+        """Keep a table as a CSV file under its name among the run's files."""
+        self._client.log_text(run_id, frame.to_csv(index=False), name)
+
     @_asks("write a page to run")
     def log_page(self, run_id: str, name: str, html: str) -> None:
         """Keep an HTML page under its name among the run's files."""
@@ -248,7 +269,7 @@ class Registry:
         self._client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", context)])])
 
     @_asks("store the model of run")
-    def log_model(self, run_id: str, estimator: Pipeline, *, example: pd.DataFrame) -> str:
+    def log_model(self, run_id: str, estimator: Pipeline, *, example: pd.DataFrame, storage: Storage = "skops") -> str:
         """Store the run's model with signature and input example; return its id. A second call stores nothing.
 
         The example's rows are stored as they are: pass none of a column marked `pii`.
@@ -260,7 +281,7 @@ class Registry:
             return str(run.data.tags[_MODEL])
         with tempfile.TemporaryDirectory() as folder:
             description = Model(run_id=run_id)
-            content = _save(estimator, example, description, Path(folder) / "model")
+            content = _save(estimator, example, description, Path(folder) / "model", storage)
             stored = self._blank_model(run_id, run.info.experiment_id)
             description.model_id = description.model_uuid = stored.model_id
             description.artifact_path = stored.artifact_location
@@ -270,8 +291,8 @@ class Registry:
             client.log_outputs(run_id, [LoggedModelOutput(stored.model_id, step=0)])
         client.finalize_logged_model(stored.model_id, "READY")
         # The tags come last: they say that the model is there, whole.
-        digest = hashlib.sha256(content).hexdigest()
-        self.log(run_id, tags={_MODEL: stored.model_id, _LOCATION: stored.artifact_location, DIGEST: digest})
+        tags = {_MODEL: stored.model_id, _LOCATION: stored.artifact_location, STORAGE: storage}
+        self.log(run_id, tags=tags | {DIGEST: digest_of(content)})
         return str(stored.model_id)
 
     @_asks("end run")
@@ -280,6 +301,11 @@ class Registry:
         if self._client.get_run(run_id).info.status == "FINISHED":
             return
         self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+    @_asks("look at run")
+    def finished(self, run_id: str) -> bool:
+        """Whether the run has finished; what it says then stays."""
+        return bool(self._client.get_run(run_id).info.status == "FINISHED")
 
     @_asks("register a version of")
     def register(self, model: str, run_id: str, *, tags: Mapping[str, str], description: str = "") -> Version:
@@ -315,25 +341,37 @@ class Registry:
             self._client.set_model_version_tag(model, str(number), key, str(value))
 
     @_asks("load a version of")
-    def load(self, model: str, number: int) -> Pipeline:
+    def load(self, model: str, number: int, *, digest: str | None = None) -> Pipeline:
         """The estimator of a version.
 
-        Raises EvenkeelError where the file is not the one that was registered, or holds a type that is not trusted.
+        Args:
+            model: whose.
+            number: which version.
+            digest: SHA-256 that the ledger, or the training that made it, knows the file by. A pickle is not loaded without:
+                the tag on the version is no proof, as whoever can write the file can write the tag.
+
+        Raises EvenkeelError where the file is not the one that was registered or asked for, or holds a type that is not
+        trusted; nothing of it has run by then.
         """
         known, source = self._known(model, number)
+        storage: Storage = "pickle" if known.tags.get(STORAGE) == "pickle" else "skops"
+        name = FILE_OF_STORAGE[storage]
         with tempfile.TemporaryDirectory() as folder:
             file = mlflow.artifacts.download_artifacts(
-                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
+                f"{source}/{name}", dst_path=folder, tracking_uri=self._address.uri
             )
             content = Path(file).read_bytes()
-        expected, found = known.tags.get(DIGEST), hashlib.sha256(content).hexdigest()
+        expected, found = known.tags.get(DIGEST), digest_of(content)
         if expected != found:
             raise EvenkeelError(
                 f"{model} version {number}: its model file has SHA-256 {found[:12]}…, its tag {DIGEST} says "
                 f"{expected[:12] + '…' if expected else 'nothing'}; the file is not the one evenkeel registered, "
                 "so it is not loaded. Restore the file, or train again"
             )
-        return load_estimator(content, f"{model} version {number}")
+        what = f"{model} version {number}"
+        if storage == "pickle" or digest is not None:
+            what = f"{what} ({name})"
+        return load_estimator(content, what, storage=storage, digest=digest)
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
@@ -437,7 +475,7 @@ class Registry:
             model,
             stored[_LOCATION],
             run_id,
-            tags={**tags, DIGEST: stored[DIGEST]},
+            tags={**tags, DIGEST: stored[DIGEST], STORAGE: stored.get(STORAGE, "skops")},
             description=description,
             await_creation_for=0,
             model_id=stored[_MODEL],
@@ -486,7 +524,7 @@ def _version(found: Any) -> Version:
     return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
 
 
-def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: Path) -> bytes:
+def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: Path, storage: Storage) -> bytes:
     """Write the model in MLflow's layout, without MLflow importing it elsewhere to guess requirements."""
     predicts = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
@@ -496,21 +534,32 @@ def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: 
                 estimator,
                 str(path),
                 mlflow_model=description,
-                serialization_format="skops",
-                skops_trusted_types=list(TRUSTED_TYPES),
+                serialization_format="skops" if storage == "skops" else "cloudpickle",
+                skops_trusted_types=list(TRUSTED_TYPES) if storage == "skops" else None,
                 signature=infer_signature(example, getattr(estimator, predicts)(example)),
                 input_example=example,
-                pip_requirements=_requirements(),
+                pip_requirements=_requirements(estimator, storage),
                 pyfunc_predict_fn=predicts,
             )
     except MlflowException:
-        dump_estimator(estimator)  # says which type is in the way, if that is why
+        dump_estimator(estimator, storage)  # says which type is in the way, if that is why
         raise
-    return (path / _FILE).read_bytes()
+    return (path / FILE_OF_STORAGE[storage]).read_bytes()
 
 
-def _requirements() -> list[str]:
-    return [f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "skops")]
+def _requirements(estimator: Pipeline, storage: Storage) -> list[str]:
+    names = ["mlflow", "numpy", "pandas", "scikit-learn", "skops" if storage == "skops" else "cloudpickle"]
+    package = type(_innermost(estimator[-1])).__module__.partition(".")[0]
+    if package != "sklearn":
+        names += [one for one in packages_distributions().get(package, []) if one not in names]
+    return [f"{name}=={installed(name)}" for name in names]
+
+
+def _innermost(estimator: Any) -> Any:
+    """What a calibrated classifier, or any estimator around another one, was made of."""
+    while getattr(estimator, "estimator", None) is not None:
+        estimator = estimator.estimator
+    return estimator
 
 
 @contextmanager

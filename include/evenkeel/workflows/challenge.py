@@ -12,13 +12,13 @@ import pandas as pd
 
 from evenkeel.decisions.promotion import Cost, judge_challenger
 from evenkeel.gateways.lake import content_hash
-from evenkeel.gateways.model_file import load_estimator
 from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
+from evenkeel.workflows.candidate_runs import log_candidates
 from evenkeel.workflows.evaluation import (
     baseline_name,
     baseline_predictions,
@@ -31,7 +31,7 @@ from evenkeel.workflows.evaluation import (
 )
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.ledger import champion_met
-from evenkeel.workflows.train import training_id, training_run, training_subject
+from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,8 +97,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     run = training_run(spec, as_of)
     train, holdout = gateways.staging.get(run, "train"), gateways.staging.get(run, "holdout")
     name, tuning = _best_candidate(spec, run, gateways)
-    content = gateways.staging.get_bytes(run, f"candidate_{name}.skops")
-    challenger = load_estimator(content)
+    challenger, size = staged_candidate(spec, as_of, name, gateways)
     predicted = predictions_of(spec, challenger, holdout)
     opponent = _opponent(spec, as_of, train, holdout, predicted.classes, gateways)
     compared = compare_on(spec, holdout, predicted, opponent.predicted)
@@ -108,6 +107,8 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
     lineage = _lineage(spec, as_of, training, data_version, gateways)
     run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
+    with _failing(run_id, gateways):
+        log_candidates(spec, as_of, run_id, training, gateways)
     result = Evaluated(
         training=training,
         run_id=run_id,
@@ -130,9 +131,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
         _log_run(spec, result, challenger, train, figures, tuning, gateways)
         gateways.registry.log_page(run_id, EVALUATION, json.dumps(record, indent=1))
     gateways.staging.put_note(run, "evaluated", asdict(result))
-    gateways.staging.put_note(
-        run, "compared", record | {"cost": asdict(cost_of(spec, challenger, holdout, len(content)))}
-    )
+    gateways.staging.put_note(run, "compared", record | {"cost": asdict(cost_of(spec, challenger, holdout, size))})
     return result
 
 
@@ -157,8 +156,13 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
     run = training_run(spec, as_of)
     evaluated, record = gateways.staging.get_note(run, "evaluated"), gateways.staging.get_note(run, "compared")
     version = gateways.staging.get_note(run, "registered")["version"]
-    cost = Cost(**record["cost"])
-    verdict = judge_challenger(comparison_of(record), spec.promotion, opponent=evaluated["opponent"], cost=cost)
+    verdict = judge_challenger(
+        comparison_of(record),
+        spec.promotion,
+        opponent=evaluated["opponent"],
+        cost=Cost(**record["cost"]),
+        first=evaluated["opponent_version"] is None,
+    )
     tags = {
         "evenkeel.met": evaluated["opponent"],
         "evenkeel.verdict": str(verdict.outcome),
@@ -267,4 +271,4 @@ def _log_run(
     source = gateways.lake.table_uri(spec.model, TRAINING_SETS)
     registry.log_dataset(run_id, learnt, name=spec.model, source=source, digest=evaluated.data_version, target=c.LABEL)
     example = train[list(spec.features.names)].head(5)
-    registry.log_model(run_id, challenger, example=example)
+    registry.log_model(run_id, challenger, example=example, storage=candidate.storage)

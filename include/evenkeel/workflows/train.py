@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from evenkeel.decisions.evaluation import evaluate
-from evenkeel.gateways.estimators import build_estimator, classes_of, fit_estimator, predict
 from evenkeel.gateways.lake import content_hash
-from evenkeel.gateways.model_file import dump_estimator
+from evenkeel.gateways.model_file import digest_of, dump_estimator, load_estimator
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.partition import Partition, back, partitions_between
 from evenkeel.vocabulary.verdict import Outcome
+from evenkeel.workflows.candidates import compare_candidate, fit_whole
 from evenkeel.workflows.data_gate import gate_labels, gate_window
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind, champion_met
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from sklearn.pipeline import Pipeline
 
     from evenkeel.vocabulary.spec import Candidate, ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
 T = TypeVar("T")
-
-_TUNING_SHARE = 0.2
-"""Last part of the training rows, by time, on which candidates are compared before the holdout is looked at."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One candidate, fitted; its metric on the tuning part decides which candidate becomes the challenger."""
+    """One candidate, fitted; its metric on the folds of the training part decides which candidate becomes the challenger.
+
+    `params` are those that were set or searched, `spread` the standard deviation over the folds, `threshold` that of a binary
+    model. `limited` says that the time for trials ran out.
+    """
 
     candidate: str
     metric: str
     value: float
+    spread: float | None
+    params: Mapping[str, Any]
+    trials: int
+    pruned: int
+    limited: bool
+    threshold: float | None
 
 
 def training_id(spec: ModelSpec, as_of: datetime) -> str:
@@ -189,23 +197,43 @@ def split_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Split:
 
 
 def fit_candidate(spec: ModelSpec, as_of: datetime, name: str, gateways: Gateways) -> Fitted:
-    """Fit one candidate: first on the earlier rows, measured on the later ones, then on the whole training part."""
+    """Measure one candidate on later days of the training part, tune it if it has a search, and fit it on the whole of it."""
     candidate = _candidate(spec, name)
     run = training_run(spec, as_of)
     frame = gateways.staging.get(run, "train").sort_values(spec.rows.event_time, kind="stable")
-    cut = int(len(frame) * (1 - _TUNING_SHARE))
-    early, late = frame.iloc[:cut], frame.iloc[cut:]
-    trial = fit_estimator(
-        build_estimator(candidate, spec.features, spec.training.seed), early, spec.features, early[c.LABEL]
+    compared = compare_candidate(spec, candidate, frame)
+    content = dump_estimator(fit_whole(spec, candidate, frame, compared.params), candidate.storage)
+    fitted = Fitted(
+        candidate=name,
+        metric=spec.promotion.metric,
+        value=compared.value,
+        spread=compared.spread,
+        params=compared.params,
+        trials=len(compared.trials),
+        pruned=sum(one["state"] == "pruned" for one in compared.trials),
+        limited=compared.limited,
+        threshold=compared.threshold,
     )
-    predicted = predict(trial, late, spec.task)
-    value = evaluate(spec.task, late[c.LABEL].to_numpy(), predicted, classes_of(trial))[spec.promotion.metric]
-    fitted = fit_estimator(
-        build_estimator(candidate, spec.features, spec.training.seed), frame, spec.features, frame[c.LABEL]
-    )
-    gateways.staging.put_bytes(run, f"candidate_{name}.skops", dump_estimator(fitted))
-    gateways.staging.put_note(run, f"fitted_{name}", {"candidate": name, "value": value})
-    return Fitted(name, spec.promotion.metric, value)
+    gateways.staging.put_bytes(run, _model_file(candidate), content)
+    gateways.staging.put_note(run, f"trials_{name}", {"trials": compared.trials})
+    gateways.staging.put_note(run, f"fitted_{name}", asdict(fitted) | {"digest": digest_of(content)})
+    return fitted
+
+
+def staged_candidate(spec: ModelSpec, as_of: datetime, name: str, gateways: Gateways) -> tuple[Pipeline, int]:
+    """A fitted candidate of this training, and the size of its file in bytes.
+
+    Raises EvenkeelError where its file is not the one that was staged.
+    """
+    candidate, run = _candidate(spec, name), training_run(spec, as_of)
+    content = gateways.staging.get_bytes(run, _model_file(candidate))
+    digest = gateways.staging.get_note(run, f"fitted_{name}")["digest"]
+    what = f"{run}/{_model_file(candidate)}"
+    return load_estimator(content, what, storage=candidate.storage, digest=digest), len(content)
+
+
+def _model_file(candidate: Candidate) -> str:
+    return f"candidate_{candidate.name}.{candidate.storage}"
 
 
 def _holdout_from(spec: ModelSpec, as_of: datetime) -> datetime:
