@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from evenkeel.gateways.canonical_file import canonical
 from evenkeel.vocabulary.errors import EvenkeelError
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ from chosen values imports and calls nothing the file could choose.
 
 
 def dump_estimator(estimator: Pipeline) -> bytes:
-    """The estimator as a model file. Raises EvenkeelError where it could not be loaded again."""
+    """The estimator as a model file, equal bytes for equal models. Raises EvenkeelError where it could not be loaded again."""
     what = _name(estimator)
     try:
-        content: bytes = skops.io.dumps(estimator)
+        content = canonical(skops.io.dumps(estimator))
     except Exception as error:  # whatever the object's own methods raise
         raise EvenkeelError(f"{what} cannot be stored: {error}. {_WAY_OUT}") from error
     _audit(content, what)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from evenkeel.gateways.canonical_file import canonical
 from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.mlflow_errors import translated
 from evenkeel.gateways.model_file import TRUSTED_TYPES, dump_estimator, load_estimator
@@ -89,6 +90,21 @@ class Version:
     number: int
     run_id: str
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training's run, as it is on record."""
+
+    id: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def has_model(self) -> bool:
+        """Whether its model is stored, whole; what the run says of itself stays from then on."""
+        return DIGEST in self.tags
 
 
 def _asks(what: str) -> Callable[[Callable[Concatenate[Registry, P], T]], Callable[Concatenate[Registry, P], T]]:
@@ -218,6 +234,29 @@ class Registry:
         """Keep an HTML page under its name among the run's files."""
         self._client.log_text(run_id, html, name)
 
+    @_asks("write a file to run")
+    def log_text(self, run_id: str, name: str, text: str) -> None:
+        """Keep a text under its name among the run's files, in place of an earlier one."""
+        self._client.log_text(run_id, text, name)
+
+    @_asks("read a file of run")
+    def artifact(self, run_id: str, name: str) -> bytes | None:
+        """One of the run's files by its name, or None where it has none of that name."""
+        folder = name.rpartition("/")[0]
+        if name not in {one.path for one in self._client.list_artifacts(run_id, folder or None)}:
+            return None
+        with tempfile.TemporaryDirectory() as place:
+            file = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=name, dst_path=place, tracking_uri=self._address.uri
+            )
+            return Path(file).read_bytes()
+
+    @_asks("read run")
+    def run(self, run_id: str) -> Run:
+        """What is on a run: parameters, metrics and tags."""
+        data = self._client.get_run(run_id).data
+        return Run(run_id, dict(data.params), dict(data.metrics), dict(data.tags))
+
     @_asks("write a dataset to run")
     def log_dataset(
         self,
@@ -320,12 +359,7 @@ class Registry:
 
         Raises EvenkeelError where the file is not the one that was registered, or holds a type that is not trusted.
         """
-        known, source = self._known(model, number)
-        with tempfile.TemporaryDirectory() as folder:
-            file = mlflow.artifacts.download_artifacts(
-                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
-            )
-            content = Path(file).read_bytes()
+        known, content = self._known(model, number)[0], self.model_file(model, number)
         expected, found = known.tags.get(DIGEST), hashlib.sha256(content).hexdigest()
         if expected != found:
             raise EvenkeelError(
@@ -334,6 +368,16 @@ class Registry:
                 "so it is not loaded. Restore the file, or train again"
             )
         return load_estimator(content, f"{model} version {number}")
+
+    @_asks("read the model file of")
+    def model_file(self, model: str, number: int) -> bytes:
+        """The file of a version as it is stored, unread: `load` compares it with its digest first."""
+        _, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
+            )
+            return Path(file).read_bytes()
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
@@ -506,7 +550,9 @@ def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: 
     except MlflowException:
         dump_estimator(estimator)  # says which type is in the way, if that is why
         raise
-    return (path / _FILE).read_bytes()
+    content = canonical((path / _FILE).read_bytes())
+    (path / _FILE).write_bytes(content)
+    return content
 
 
 def _requirements() -> list[str]:

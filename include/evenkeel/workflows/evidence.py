@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 from functools import cache
 from importlib.metadata import distributions, version
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+LOCK = "constraints.txt"
+"""The project's lock: exact versions of all that it installs."""
 
 
 @cache
@@ -32,8 +37,25 @@ def code_version(project: Path) -> str:
 @cache
 def environment_hash() -> str:
     """Sixteen hex digits over the name and version of every installed distribution."""
-    names = sorted({f"{one.metadata['Name']}=={one.version}".lower() for one in distributions()})
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(installed()).encode()).hexdigest()[:16]
+
+
+@cache
+def installed() -> tuple[str, ...]:
+    """Every installed distribution, `name==version`, in order."""
+    return tuple(sorted({f"{one.metadata['Name']}=={one.version}".lower() for one in distributions()}))
+
+
+def environment_text() -> str:
+    """What a training ran in, a line each: interpreter, machine and processors as comments, then `installed`."""
+    machine = f"# {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    return "\n".join((f"# python {platform.python_version()}", machine, *installed())) + "\n"
+
+
+def lock_hash(project: Path) -> str:
+    """Sixteen hex digits over the project's `constraints.txt`, the versions it installs; `none` where it has no such file."""
+    lock = project / LOCK
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "none"
 
 
 def _git(project: Path, *arguments: str) -> str:
