@@ -19,6 +19,10 @@ taken in another order (by another number of threads, another processor) differ 
 """
 
 
+_SHOWN = 8
+"""How many packages a difference names before it only counts."""
+
+
 class Sameness(StrEnum):
     """How much of a version came out again, from all of it to nothing."""
 
@@ -144,9 +148,6 @@ def compare_packages(recorded: Iterable[str], found: Iterable[str]) -> Differenc
     return Difference("packages", told[0], told[1])
 
 
-_SHOWN = 8
-
-
 def _versions(lines: Iterable[str]) -> dict[str, str]:
     pairs = (line.partition("==") for line in lines if "==" in line and not line.startswith("#"))
     return {name: version for name, _, version in pairs}
@@ -155,7 +156,7 @@ def _versions(lines: Iterable[str]) -> dict[str, str]:
 def _why(differences: Sequence[Difference]) -> str:
     if not differences:
         return (
-            ". Nothing on record explains it: code, lock, packages, data, seed and parameters are as they were. The fit itself may "
-            "depend on threads or processor, or the registered file is not what its training made"
+            ". Nothing on record explains it: code, lock, packages, data, seed and parameters are as they were. The fit itself "
+            "may depend on threads or processor, or the registered file is not what its training made"
         )
     return f". Not as on record: {', '.join(dict.fromkeys(one.what for one in differences))}"

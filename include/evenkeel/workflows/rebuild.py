@@ -26,7 +26,7 @@ from evenkeel.workflows.evidence import code_version, environment_hash, environm
 from evenkeel.workflows.lineage import CANDIDATE, ENVIRONMENT, MASKS, SPEC, TRAINING_SET, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sklearn.pipeline import Pipeline
 
@@ -88,10 +88,8 @@ def read_record(model: str, number: int, gateways: Gateways) -> Recorded:
             )
     run = gateways.registry.run(version.run_id)
     seen = _json_of(run, SPEC, gateways)
-    if seen is None:
-        made_by = find_spec(gateways.settings.models, model)
-    else:
-        made_by = ModelSpec.model_validate_json(json.dumps(seen))
+    stored = None if seen is None else ModelSpec.model_validate_json(json.dumps(seen))
+    made_by = stored or find_spec(gateways.settings.models, model)
     candidate = _candidate(made_by, run, gateways)
     columns = _json_of(run, TRAINING_SET, gateways)
     environment = gateways.registry.artifact(run.id, ENVIRONMENT)
@@ -183,7 +181,9 @@ def _read(recorded: Recorded, gateways: Gateways, version: int | None) -> pd.Dat
     if found is None or found.empty:
         return None
     # Trainings of other specs have given the table columns that this one never had.
-    names = recorded.columns or tuple(name for name in found if name != c.PARTITION and not found[name].isna().all())
+    names = recorded.columns or tuple(
+        str(name) for name in found if name != c.PARTITION and not found[name].isna().all()
+    )
     return found[[name for name in names if name in found]]
 
 
@@ -217,8 +217,8 @@ def _candidate(spec: ModelSpec, run: Run, gateways: Gateways) -> Candidate:
             return candidate
     known = ", ".join(candidate.name for candidate in spec.training.candidates)
     raise EvenkeelError(
-        f"{spec.model}: run {run.id} was of candidate {name!r}, which the spec does not know (it has {known}), and the run has no "
-        f"file {CANDIDATE}; put the candidate back into the spec"
+        f"{spec.model}: run {run.id} was of candidate {name!r}, which the spec does not know (it has {known}), and the run has "
+        f"no file {CANDIDATE}; put the candidate back into the spec"
     )
 
 
@@ -256,8 +256,11 @@ def _differences(recorded: Recorded, data: str, gateways: Gateways) -> Iterator[
     packages = compare_packages(recorded.environment, here)
     if packages is not None:
         yield packages
-    before, now = (
-        [line.removeprefix("# ") for line in lines if line.startswith("#")] for lines in (recorded.environment, here)
-    )
+    before, now = _machine(recorded.environment), _machine(here)
     if before != now:
-        yield Difference("machine", "; ".join(before), "; ".join(now))
+        yield Difference("machine", before, now)
+
+
+def _machine(environment: Sequence[str]) -> str:
+    """The lines of an environment that are no package."""
+    return "; ".join(line.removeprefix("# ") for line in environment if line.startswith("#"))
