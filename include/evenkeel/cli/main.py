@@ -11,6 +11,7 @@ import typer
 
 from evenkeel.cli.console import Steps, err, history_table, out, status_table
 from evenkeel.cli.doors import open_gateways
+from evenkeel.cli.explain import explain
 from evenkeel.cli.quarantine import quarantine
 from evenkeel.cli.replay import replay
 from evenkeel.cli.reproduce import rebuild, reproduce
@@ -29,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps machin
 app.command()(replay)
 app.command()(quarantine)
 app.command()(reproduce)
+app.command()(explain)
 app.command(hidden=True)(rebuild)
 
 Model = Annotated[str, typer.Argument(help="Name of the model, as in config/models/NAME.yaml.")]

@@ -38,7 +38,8 @@ class CleanRoom:
         Raises EvenkeelError where there is no repository, or it does not hold the commit.
         """
         try:
-            top, inside = _run(["git", "rev-parse", "--show-toplevel", "--show-prefix"], project).split("\n")[:2]
+            top = _run(["git", "rev-parse", "--show-toplevel"], project)
+            inside = _run(["git", "rev-parse", "--show-prefix"], project)
         except _FailedError as error:
             raise EvenkeelError(
                 f"{project} is not in a git repository, so the code of {commit[:12]} cannot be had from it: {error}; run it in a "

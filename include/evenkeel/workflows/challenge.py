@@ -21,6 +21,7 @@ from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.ledger import champion_met
 from evenkeel.workflows.lineage import lineage, lineage_of, log_lineage
+from evenkeel.workflows.model_card import attach_card
 from evenkeel.workflows.train import training_id, training_run, training_subject
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
         "evenkeel.reason": verdict.reason,
     }
     gateways.registry.tag_version(spec.model, version, tags)
+    attach_card(spec, version, gateways)
     gateways.staging.put_note(run, "verdict", verdict.as_dict())
     return verdict
 
