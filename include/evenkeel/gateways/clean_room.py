@@ -57,8 +57,10 @@ class CleanRoom:
         self._project = self._code / inside
         return self._project
 
-    def install(self, extras: Sequence[str] = ()) -> int:
+    def install(self, extras: Sequence[str] = (), python: str = "") -> int:
         """Make the environment and install the project into it, editable, by its lock; return how many packages it holds.
+
+        It is of the Python release asked for (`3.11`) where this machine has one, else of this process's.
 
         Raises EvenkeelError where the commit has no lock, or something cannot be installed.
         """
@@ -66,21 +68,21 @@ class CleanRoom:
             raise EvenkeelError(f"the commit has no {LOCK}, so nobody knows which packages its code ran with")
         what = f".[{','.join(extras)}]" if extras else "."
         try:
-            _run([sys.executable, "-m", "venv", str(self._environment)], self._project)
+            _run([_python(python), "-m", "venv", str(self._environment)], self._project)
             uv = shutil.which(
                 "uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
             )
             if uv is None:
                 _run([str(self._bin("python")), "-m", "pip", "install", "--quiet", "uv"], self._project)
                 uv = str(self._bin("uv"))
-            python = ["-p", str(self._environment)]
-            _run([uv, "pip", "install", "--quiet", *python, "-c", LOCK, "-e", what], self._project)
-            return len(_run([uv, "pip", "freeze", "--quiet", *python], self._project).splitlines())
+            into = ["-p", str(self._environment)]
+            _run([uv, "pip", "install", "--quiet", *into, "-c", LOCK, "-e", what], self._project)
+            return len(_run([uv, "pip", "freeze", "--quiet", *into], self._project).splitlines())
         except _FailedError as error:
             raise EvenkeelError(f"the environment of the commit cannot be installed: {error}") from error
 
-    def evenkeel(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Run the commit's `evenkeel` in the environment, from a folder.
+    def evenkeel(self, arguments: Sequence[str], environment: Mapping[str, str | None], folder: Path) -> None:
+        """Run the commit's `evenkeel` in the environment, from a folder, with variables set, or unset where they are None.
 
         Raises EvenkeelError with the end of what it said where it fails.
         """
@@ -102,6 +104,12 @@ class CleanRoom:
         return self._environment / "bin" / name
 
 
+def _python(release: str) -> str:
+    if release in {"", f"{sys.version_info.major}.{sys.version_info.minor}"}:
+        return sys.executable
+    return shutil.which(f"python{release}") or sys.executable
+
+
 class _FailedError(Exception):
     """A command ended with an error."""
 
@@ -110,16 +118,13 @@ _OF_THIS_PROCESS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "EVENKEEL_CODE_VE
 """Variables that would lead a command back to this process's code."""
 
 
-def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _OF_THIS_PROCESS and not name.startswith("GIT_")  # a hook that runs us sets its repository's
-    }
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str | None] | None = None) -> str:
+    # A hook that runs us has set variables of its own repository.
+    clean = [name for name in os.environ if name in _OF_THIS_PROCESS or name.startswith("GIT_")]
+    wanted = {**os.environ, **dict.fromkeys(clean), **(environment or {})}
+    variables = {name: value for name, value in wanted.items() if value is not None}
     try:
-        done = subprocess.run(
-            command, cwd=folder, env={**inherited, **(environment or {})}, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     except OSError as error:
         raise _FailedError(str(error)) from error
     if done.returncode:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LOCK = "constraints.txt"
 """The project's lock: exact versions of all that it installs."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that say how many threads add up numbers."""
+
 
 @cache
 def code_version(project: Path) -> str:
@@ -47,9 +50,29 @@ def installed() -> tuple[str, ...]:
 
 
 def environment_text() -> str:
-    """What a training ran in, a line each: interpreter, machine and processors as comments, then `installed`."""
-    machine = f"# {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    return "\n".join((f"# python {platform.python_version()}", machine, *installed())) + "\n"
+    """What a training ran in, a line each: interpreter, machine and threads as comments, then `installed`."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    threads = [f"{name}={os.environ[name]}" for name in THREADS if os.environ.get(name)]
+    told = (f"python {platform.python_version()}", machine, *threads)
+    return "\n".join((*(f"# {line}" for line in told), *installed())) + "\n"
+
+
+def threads_of(environment: str) -> dict[str, str | None]:
+    """The variables that said how many threads add up numbers, in an environment's text; None for one that was not set.
+
+    Floating-point sums of parts depend on how many parts there are.
+    """
+    lines = {line.removeprefix("# ") for line in environment.splitlines() if line.startswith("# ")}
+    found = dict(line.split("=", 1) for line in lines if line.partition("=")[0] in THREADS)
+    return {name: found.get(name) for name in THREADS}
+
+
+def python_of(environment: str) -> str:
+    """The Python release in an environment's text, such as `3.11`; empty where it does not say."""
+    for line in environment.splitlines():
+        if line.startswith("# python "):
+            return ".".join(line.removeprefix("# python ").split(".")[:2])
+    return ""
 
 
 def lock_hash(project: Path) -> str:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.decisions.reproduction import Apart, Difference, Reproduction, judge_reproduction
 from evenkeel.gateways.clean_room import CleanRoom
 from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.workflows.evidence import python_of, threads_of
+from evenkeel.workflows.lineage import ENVIRONMENT
 from evenkeel.workflows.rebuild import Rebuilt, read_record, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from evenkeel.vocabulary.settings import Settings
+    from evenkeel.gateways.registry import Version
     from evenkeel.workflows.gateways import Gateways
 
     Watch = Callable[[str, str | None], None]
@@ -74,7 +76,7 @@ def reproduce(
             watch("rebuild", None)
             found = rebuild_into(model, number, room.results, gateways)
         else:
-            _in_clean_room(model, number, code, room, gateways.settings, watch, extras)
+            _in_clean_room(version, room, gateways, watch, extras)
             found = _read_note(room.results / _NOTE)
         watch("rebuild", f"{found['rows']:,} rows, model {found['digest'][:12]}…")
     result = judge_reproduction(
@@ -98,24 +100,26 @@ def rebuild_into(model: str, number: int, folder: Path, gateways: Gateways) -> d
     return note
 
 
-def _in_clean_room(
-    model: str, number: int, code: str, room: CleanRoom, settings: Settings, watch: Watch, extras: Sequence[str]
-) -> None:
+def _in_clean_room(version: Version, room: CleanRoom, gateways: Gateways, watch: Watch, extras: Sequence[str]) -> None:
+    model, number, code = version.model, version.number, version.tags.get("evenkeel.code", "")
     if not _COMMIT.fullmatch(code):
         raise EvenkeelError(f"{model} version {number} {_no_commit(code)}. {_here(model, number)}")
+    settings = gateways.settings
     watch("check out", None)
     room.check_out(settings.project, code)
     watch("check out", code[:12])
     watch("install", None)
-    watch("install", f"{room.install(extras)} packages")
+    text = (gateways.registry.artifact(version.run_id, ENVIRONMENT) or b"").decode()
+    watch("install", f"{room.install(extras, python_of(text))} packages")
     watch("rebuild", None)
-    places = {
+    environment = {
         "EVENKEEL_HOME": str(settings.home),
         "EVENKEEL_LAKE": settings.lake,
         "EVENKEEL_DATA": settings.data,
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        **(threads_of(text) if text else {}),
     }
-    room.evenkeel(["rebuild", model, str(number), "--out", str(room.results)], places, Path.cwd())
+    room.evenkeel(["rebuild", model, str(number), "--out", str(room.results)], environment, Path.cwd())
 
 
 def _no_commit(code: str) -> str:
