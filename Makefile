@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up check test test-browser test-docker test-kills bench constraints docs
+.PHONY: setup demo up check test test-browser test-docker test-kills test-reproduce bench constraints docs
 
 setup: .venv/.ready
 
@@ -19,7 +19,7 @@ check: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/evenkeel check && $(BIN)/python -W ignore -m docs.catalogue --check
 
 test: setup
-	$(BIN)/python -m pytest -m "not browser and not docker and not kills"
+	$(BIN)/python -m pytest -m "not browser and not docker and not kills and not reproduce"
 
 test-browser: setup
 	$(BIN)/python -m pytest -m browser
@@ -29,6 +29,9 @@ test-docker: setup
 
 test-kills: setup
 	$(BIN)/python -m pytest -m kills tests/kills
+
+test-reproduce: setup
+	$(BIN)/python -m pytest -m reproduce tests/e2e
 
 bench: setup
 	$(BIN)/python -m benchmarks.parsing && $(BIN)/python -m benchmarks.orchestration

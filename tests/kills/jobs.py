@@ -314,7 +314,7 @@ def _run_of(client: MlflowClient, run: Any, names: dict[str, str]) -> dict[str, 
 
 
 def _model(house: Path, model: Any) -> list[Any]:
-    """A model's file: its digest, which differs between two trainings, and what it has learnt, which does not."""
+    """A model's file: its digest, and what it has learnt."""
     file = Path(model.artifact_location.removeprefix("file://")) / "model.skops"
     assert file.is_relative_to(house)
     content = file.read_bytes()

@@ -11,8 +11,10 @@ import typer
 
 from evenkeel.cli.console import Steps, err, history_table, out, status_table
 from evenkeel.cli.doors import open_gateways
+from evenkeel.cli.explain import explain
 from evenkeel.cli.quarantine import quarantine
 from evenkeel.cli.replay import replay
+from evenkeel.cli.reproduce import rebuild, reproduce
 from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import read_settings
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps machine-learning models on an even keel.")
 app.command()(replay)
 app.command()(quarantine)
+app.command()(reproduce)
+app.command()(explain)
+app.command(hidden=True)(rebuild)
 
 Model = Annotated[str, typer.Argument(help="Name of the model, as in config/models/NAME.yaml.")]
 AsOf = Annotated[str | None, typer.Option(help="Instant to act from: a date in the model's time zone, or ISO 8601.")]

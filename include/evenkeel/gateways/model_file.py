@@ -14,6 +14,7 @@ import cloudpickle
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from evenkeel.gateways.canonical_file import canonical
 from evenkeel.vocabulary.errors import EvenkeelError
 
 if TYPE_CHECKING:
@@ -60,10 +61,13 @@ from chosen values imports and calls nothing the file could choose.
 
 
 def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
-    """The estimator as a model file. Raises EvenkeelError where it could not be loaded again."""
+    """The estimator as a model file, in skops' form equal bytes for equal models.
+
+    Raises EvenkeelError where it could not be loaded again.
+    """
     what = _name(estimator)
     try:
-        content: bytes = cloudpickle.dumps(estimator) if storage == "pickle" else skops.io.dumps(estimator)
+        content: bytes = cloudpickle.dumps(estimator) if storage == "pickle" else canonical(skops.io.dumps(estimator))
     except Exception as error:  # whatever the object's own methods raise
         raise EvenkeelError(f"{what} cannot be stored: {error}. {_WAY_OUT}") from error
     if storage == "skops":

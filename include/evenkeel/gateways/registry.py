@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from evenkeel.gateways.canonical_file import canonical
 from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.mlflow_errors import translated
 from evenkeel.gateways.model_file import FILE_OF_STORAGE, TRUSTED_TYPES, digest_of, dump_estimator, load_estimator
@@ -96,6 +97,21 @@ class Version:
     number: int
     run_id: str
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training's run, as it is on record."""
+
+    id: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def has_model(self) -> bool:
+        """Whether its model is stored, whole; what the run says of itself stays from then on."""
+        return DIGEST in self.tags
 
 
 def _asks(what: str) -> Callable[[Callable[Concatenate[Registry, P], T]], Callable[Concatenate[Registry, P], T]]:
@@ -239,6 +255,29 @@ class Registry:
         """Keep an HTML page under its name among the run's files."""
         self._client.log_text(run_id, html, name)
 
+    @_asks("write a file to run")
+    def log_text(self, run_id: str, name: str, text: str) -> None:
+        """Keep a text under its name among the run's files, in place of an earlier one."""
+        self._client.log_text(run_id, text, name)
+
+    @_asks("read a file of run")
+    def artifact(self, run_id: str, name: str) -> bytes | None:
+        """One of the run's files by its name, or None where it has none of that name."""
+        folder = name.rpartition("/")[0]
+        if name not in {one.path for one in self._client.list_artifacts(run_id, folder or None)}:
+            return None
+        with tempfile.TemporaryDirectory() as place:
+            file = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=name, dst_path=place, tracking_uri=self._address.uri
+            )
+            return Path(file).read_bytes()
+
+    @_asks("read run")
+    def run(self, run_id: str) -> Run:
+        """What is on a run: parameters, metrics and tags."""
+        data = self._client.get_run(run_id).data
+        return Run(run_id, dict(data.params), dict(data.metrics), dict(data.tags))
+
     @_asks("write a dataset to run")
     def log_dataset(
         self,
@@ -353,14 +392,8 @@ class Registry:
         Raises EvenkeelError where the file is not the one that was registered or asked for, or holds a type that is not
         trusted; nothing of it has run by then.
         """
-        known, source = self._known(model, number)
-        storage: Storage = "pickle" if known.tags.get(STORAGE) == "pickle" else "skops"
+        known, storage, content = self._file(model, number)
         name = FILE_OF_STORAGE[storage]
-        with tempfile.TemporaryDirectory() as folder:
-            file = mlflow.artifacts.download_artifacts(
-                f"{source}/{name}", dst_path=folder, tracking_uri=self._address.uri
-            )
-            content = Path(file).read_bytes()
         expected, found = known.tags.get(DIGEST), digest_of(content)
         if expected != found:
             raise EvenkeelError(
@@ -372,6 +405,20 @@ class Registry:
         if storage == "pickle" or digest is not None:
             what = f"{what} ({name})"
         return load_estimator(content, what, storage=storage, digest=digest)
+
+    @_asks("read the model file of")
+    def model_file(self, model: str, number: int) -> bytes:
+        """The file of a version as it is stored, unread: `load` compares it with its digest first."""
+        return self._file(model, number)[2]
+
+    def _file(self, model: str, number: int) -> tuple[Version, Storage, bytes]:
+        known, source = self._known(model, number)
+        storage: Storage = "pickle" if known.tags.get(STORAGE) == "pickle" else "skops"
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/{FILE_OF_STORAGE[storage]}", dst_path=folder, tracking_uri=self._address.uri
+            )
+            return known, storage, Path(file).read_bytes()
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
@@ -544,7 +591,11 @@ def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: 
     except MlflowException:
         dump_estimator(estimator, storage)  # says which type is in the way, if that is why
         raise
-    return (path / FILE_OF_STORAGE[storage]).read_bytes()
+    content = (path / FILE_OF_STORAGE[storage]).read_bytes()
+    if storage == "skops":
+        content = canonical(content)
+        (path / FILE_OF_STORAGE[storage]).write_bytes(content)
+    return content
 
 
 def _requirements(estimator: Pipeline, storage: Storage) -> list[str]:

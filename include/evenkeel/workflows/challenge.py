@@ -16,7 +16,6 @@ from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
-from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.candidate_runs import log_candidates
 from evenkeel.workflows.evaluation import (
@@ -29,8 +28,9 @@ from evenkeel.workflows.evaluation import (
     predictions_of,
     values,
 )
-from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.ledger import champion_met
+from evenkeel.workflows.lineage import lineage, lineage_of, log_lineage
+from evenkeel.workflows.model_card import attach_card
 from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     learnt = _learnt_from(spec, train, holdout, predicted.values)
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
-    gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
-    lineage = _lineage(spec, as_of, training, data_version, gateways)
-    run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=lineage)
+    held_by = gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
+    made_of = lineage(spec, as_of, training, data_version, held_by, gateways)
+    run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=made_of)
     with _failing(run_id, gateways):
         log_candidates(spec, as_of, run_id, training, gateways)
     result = Evaluated(
@@ -127,6 +127,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
         {} if opponent.version is None else {opponent.name: opponent.predicted.values}
     )
     with _failing(run_id, gateways):
+        log_lineage(spec, as_of, run_id, name, learnt, gateways)
         figures = evaluation_figures(spec.task, holdout[c.LABEL].to_numpy(), shown, predicted.classes)
         _log_run(spec, result, challenger, train, figures, tuning, gateways)
         gateways.registry.log_page(run_id, EVALUATION, json.dumps(record, indent=1))
@@ -139,7 +140,7 @@ def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     """Make the run's model a version, once; it carries what is needed to rebuild it (law 16)."""
     run = training_run(spec, as_of)
     evaluated = gateways.staging.get_note(run, "evaluated")
-    tags = _lineage(spec, as_of, evaluated["training"], evaluated["data_version"], gateways) | {
+    tags = lineage_of(evaluated["run_id"], gateways) | {
         "evenkeel.candidate": evaluated["candidate"],
         f"evenkeel.holdout.{spec.promotion.metric}": f"{evaluated['metrics'][spec.promotion.metric]:.6f}",
     }
@@ -169,6 +170,7 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
         "evenkeel.reason": verdict.reason,
     }
     gateways.registry.tag_version(spec.model, version, tags)
+    attach_card(spec, version, gateways)
     gateways.staging.put_note(run, "verdict", verdict.as_dict())
     return verdict
 
@@ -228,22 +230,6 @@ def _learnt_from(
     return pd.concat(parts, ignore_index=True)[list(dict.fromkeys(keep))].rename(
         columns={c.PARTITION: "_row_partition"}
     )
-
-
-def _lineage(spec: ModelSpec, as_of: datetime, training: str, data_version: str, gateways: Gateways) -> dict[str, str]:
-    validation = gateways.staging.get_note(training_run(spec, as_of), "validation")
-    start = back(as_of, spec.training.window, spec.timezone)
-    return {
-        "evenkeel.training": training,
-        "evenkeel.as_of": as_of.isoformat(),
-        "evenkeel.window": f"{start.isoformat()}/{as_of.isoformat()}",
-        "evenkeel.seed": str(spec.training.seed),
-        "evenkeel.spec": spec.hash,
-        "evenkeel.suite": validation["suite_hash"],
-        "evenkeel.data": data_version,
-        "evenkeel.code": code_version(gateways.settings.project),
-        "evenkeel.environment": environment_hash(),
-    }
 
 
 def _log_run(

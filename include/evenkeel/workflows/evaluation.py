@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.decisions.comparison import Comparison, Predictions, SliceMeasured, compare
 from evenkeel.decisions.evaluation import baseline
 from evenkeel.decisions.promotion import Cost
-from evenkeel.gateways.estimators import build_estimator, classes_of, fit_estimator, predict
+from evenkeel.gateways.estimators import classes_of, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.estimate import Estimate
+from evenkeel.workflows.candidates import fit_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +38,7 @@ def baseline_predictions(
     simple = spec.promotion.baseline
     if simple == "prior":
         return Predictions(baseline(spec.task, train[c.LABEL].to_numpy(), len(rows), classes), classes)
-    estimator = build_estimator(simple, spec.features, spec.training.seed)
-    return predictions_of(spec, fit_estimator(estimator, train, spec.features, train[c.LABEL]), rows)
+    return predictions_of(spec, fit_whole(spec, simple, train), rows)
 
 
 def baseline_name(spec: ModelSpec) -> str:
