@@ -54,6 +54,7 @@ from mlflow.entities import (  # noqa: E402
 )
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.models import Model, infer_signature  # noqa: E402
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,6 +71,9 @@ KEY = "evenkeel.key"
 
 DIGEST = "evenkeel.model_sha256"
 """Tag of a run and of its version: SHA-256 of the model file, compared before the file is loaded."""
+
+DROPPED = "evenkeel.file_dropped_at"
+"""Tag of a version whose model file is not kept any more."""
 
 _BEGUN = "evenkeel.begun_at"
 _MODEL = "evenkeel.model_id"
@@ -89,6 +93,17 @@ class Version:
     number: int
     run_id: str
     tags: Mapping[str, str]
+    created_at: datetime
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of its model file, as its tag has it; whoever may write to MLflow may change both."""
+        return self.tags.get(DIGEST)
+
+    @property
+    def dropped_at(self) -> str | None:
+        """When its model file was dropped, in ISO 8601, where it was."""
+        return self.tags.get(DROPPED)
 
 
 def _asks(what: str) -> Callable[[Callable[Concatenate[Registry, P], T]], Callable[Concatenate[Registry, P], T]]:
@@ -315,12 +330,17 @@ class Registry:
             self._client.set_model_version_tag(model, str(number), key, str(value))
 
     @_asks("load a version of")
-    def load(self, model: str, number: int) -> Pipeline:
-        """The estimator of a version.
+    def load(self, model: str, number: int, *, digest: str | None = None) -> Pipeline:
+        """The estimator of a version. `digest` is the SHA-256 that its file has by the ledger, where that knows it.
 
         Raises EvenkeelError where the file is not the one that was registered, or holds a type that is not trusted.
         """
         known, source = self._known(model, number)
+        if known.dropped_at is not None:
+            raise EvenkeelError(
+                f"{model} version {number}: its model file was dropped on {known.dropped_at[:10]}, `training.keep_versions` "
+                "after it was turned down; train again, or rebuild it from its tags"
+            )
         with tempfile.TemporaryDirectory() as folder:
             file = mlflow.artifacts.download_artifacts(
                 f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
@@ -333,7 +353,64 @@ class Registry:
                 f"{expected[:12] + '…' if expected else 'nothing'}; the file is not the one evenkeel registered, "
                 "so it is not loaded. Restore the file, or train again"
             )
+        if digest is not None and digest != found:
+            raise EvenkeelError(
+                f"{model} version {number}: its model file and its tag {DIGEST} both have SHA-256 {found[:12]}…, the ledger says "
+                f"{digest[:12]}…: both were changed after the decision about it, so the file is not loaded. Restore both, or "
+                "train again"
+            )
         return load_estimator(content, f"{model} version {number}")
+
+    @_asks("read the signature of a version of")
+    def signature(self, model: str, number: int) -> dict[str, str]:
+        """The columns a version takes, and MLflow's name of each one's type.
+
+        Raises EvenkeelError where it was stored without a signature or an input example.
+        """
+        _, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/MLmodel", dst_path=folder, tracking_uri=self._address.uri
+            )
+            described = Model.load(file)
+        lacking = [
+            name
+            for name, there in (
+                ("a signature", described.signature and described.signature.inputs),
+                ("an input example", described.saved_input_example_info),
+            )
+            if not there
+        ]
+        if lacking:
+            raise EvenkeelError(
+                f"{model} version {number} was stored without {' and '.join(lacking)}, so nobody knows what it takes; train again"
+            )
+        inputs = described.signature.inputs
+        return {one.name: getattr(one.type, "name", str(one.type)) for one in inputs}
+
+    @_asks("drop the model file of a version of")
+    def drop_file(self, model: str, number: int) -> None:
+        """Delete the model file of a version. The version stays, with its tags and its run, and says when its file went."""
+        known, source = self._known(model, number)
+        if known.dropped_at is None:
+            get_artifact_repository(source, tracking_uri=self._address.uri).delete_artifacts()
+            self.tag_version(model, number, {DROPPED: datetime.now(UTC).isoformat(timespec="seconds")})
+
+    @_asks("delete a version of")
+    def delete_version(self, model: str, number: int) -> None:
+        """Delete a version with its model file and its run, so that the same training, run again, begins anew.
+
+        One that is gone already is fine.
+        """
+        client = self._client
+        with _unless("RESOURCE_DOES_NOT_EXIST"):
+            found = client.get_model_version(model, str(number))
+            run = client.get_run(found.run_id)
+            if run.info.lifecycle_stage == "active":  # a kill may have come between these calls before
+                client.delete_run(found.run_id)
+            get_artifact_repository(found.source, tracking_uri=self._address.uri).delete_artifacts()
+            client.delete_model_version(model, str(number))
+            client.delete_logged_model(run.data.tags[_MODEL])
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
@@ -483,7 +560,8 @@ def _begun(run: Any) -> datetime:
 
 
 def _version(found: Any) -> Version:
-    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
+    made = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags), made)
 
 
 def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: Path) -> bytes:

@@ -22,6 +22,7 @@ from evenkeel.vocabulary.partition import back
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.ledger import champion_met
+from evenkeel.workflows.predict import predict_version
 from evenkeel.workflows.train import training_id, training_run, training_subject
 
 if TYPE_CHECKING:
@@ -154,14 +155,6 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
     gateways.registry.tag_version(spec.model, version, tags)
     gateways.staging.put_note(run, "verdict", verdict.as_dict())
     return verdict
-
-
-def predict_version(
-    spec: ModelSpec, number: int, frame: pd.DataFrame, gateways: Gateways
-) -> tuple[NDArray[np.float64], tuple[Any, ...]]:
-    """A registered version's predictions for a frame, and the classes its probabilities are in the order of."""
-    estimator = gateways.registry.load(spec.model, number)
-    return predict(estimator, frame, spec.task), classes_of(estimator)
 
 
 @contextlib.contextmanager
