@@ -1,5 +1,5 @@
 """Keep the model's tables fast and its history as long as the spec says; end what killed processes left behind; let the alias
-`@champion` show the ledger's champion.
+`@champion` show the ledger's champion; let go of versions that nobody needs.
 
 Scheduled daily, and not by partition: it acts on the tables as they are when it runs. No row of any table changes, and
 everything else may go on meanwhile.
@@ -26,4 +26,5 @@ for spec in model_specs("maintain"):
         ).expand(table=list(TABLES))
         maintain.CloseOrphansOperator(task_id="close_orphans", model=spec.model)
         maintain.RepairAliasOperator(task_id="repair_alias", model=spec.model)
+        maintain.RetireVersionsOperator(task_id="retire_versions", model=spec.model)
         maintain.SweepStagingOperator(task_id="sweep", model=spec.model)

@@ -6,12 +6,12 @@ hand or through the REST API, pass `as_of` in the conf, or a partition key.
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG
 
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import as_of_param, dag_arguments, daily, model_specs, wait_param
 from evenkeel.airflow.operators import train
+from evenkeel.airflow.operators.approve import ApproveChallengerOperator
 
 for spec in model_specs("train"):
     with DAG(
@@ -37,14 +37,8 @@ for spec in model_specs("train"):
         keep = train.KeepChampionOperator(task_id="keep", model=spec.model, trigger_rule="none_failed_min_one_success")
         extract >> validate >> split >> fit >> evaluate >> register >> gate
         if by_hand:
-            approve = HITLBranchOperator(
-                task_id="approve",
-                subject=f"Promote the challenger of {spec.model}?",
-                body="{{ ti.xcom_pull(task_ids='gate', key='verdict')['reason'] }}",
-                options=["Promote", "Keep the champion"],
-                options_mapping={"Promote": "promote", "Keep the champion": "keep"},
-                defaults=["Keep the champion"],
-                response_timeout=spec.promotion.approval_timeout,
+            approve = ApproveChallengerOperator(
+                task_id="approve", spec=spec, gate="gate", register="register", approved="promote", rejected="keep"
             )
             gate >> approve >> [promote, keep]
             gate >> keep

@@ -52,7 +52,13 @@ GRAPHS = {
         "report": set(),
     },
     "promote": {"judge": {"promote"}, "promote": set()},
-    "maintain": {"maintain": set(), "close_orphans": set(), "repair_alias": set(), "sweep": set()},
+    "maintain": {
+        "maintain": set(),
+        "close_orphans": set(),
+        "repair_alias": set(),
+        "retire_versions": set(),
+        "sweep": set(),
+    },
 }
 
 

@@ -16,6 +16,9 @@ import yaml
 from nyc_flights.landing import land
 
 MODEL = "flight_delay"
+ASKED = "flight_delay_asked"
+"""The same model, whose promotions wait a minute for a person."""
+
 FIRST_TRAINING = date(2013, 2, 1)
 FLIPPED_FROM = date(2013, 2, 4)
 
@@ -23,7 +26,9 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def make_project(root: Path) -> Path:
-    """Fill `root` with a project of one model, whose windows are short, and seven weeks of flights, flipped from a day on."""
+    """Fill `root` with a project of one model, and the same again with approval, whose windows are short, and seven weeks of
+    flights, flipped from a day on.
+    """
     for folder in ("dags", "plugins", "config/expectations"):
         shutil.copytree(_PROJECT / folder, root / folder)
     spec = yaml.safe_load((_PROJECT / "config" / "models" / f"{MODEL}.yaml").read_text())
@@ -41,6 +46,8 @@ def make_project(root: Path) -> Path:
     spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
+    asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": "1m"}}
+    (root / "config" / "models" / f"{ASKED}.yaml").write_text(yaml.safe_dump(asked))
     land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
     for day in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
         if day.name >= f"date={FLIPPED_FROM}":

@@ -12,11 +12,14 @@ import httpx
 import pandas as pd
 import psutil
 import pytest
-from tests.e2e.scratch_project import FIRST_TRAINING, MODEL, make_project
+from tests.e2e.scratch_project import ASKED, FIRST_TRAINING, MODEL, make_project
+from typer.testing import CliRunner
 
+from evenkeel.cli.main import app
 from evenkeel.local.journey import Journey
 from evenkeel.local.rest import AirflowClient, RequestRefusedError
 from evenkeel.local.stack import LocalStack, running
+from evenkeel.vocabulary.approval import APPROVE, KEEP
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec_file import find_spec
@@ -135,8 +138,8 @@ def _day_by_day(project: Path, root: Path) -> Gateways:
 
 
 def _plain(entry: Entry) -> Entry:
-    """An entry without what differs from run to run: who wrote it, and when."""
-    return replace(entry, recorded_at=None, actor="", run="")
+    """An entry without what differs from run to run: who wrote it, and when, and the digest over a file that holds a clock."""
+    return replace(entry, recorded_at=None, actor="", run="", digest=None)
 
 
 def _assert_equal(found: pd.DataFrame | None, expected: pd.DataFrame | None) -> None:
@@ -245,6 +248,32 @@ def test_a_rollback_returns_to_the_previous_champion(
     rolled_back = [one for one in gateways.ledger.entries(MODEL) if one.kind is Kind.ROLLED_BACK]
     assert [(one.version, one.previous_version, one.reason) for one in rolled_back] == [(1, 2, "rehearsal")]
     assert gateways.registry.champion_alias(MODEL) == 1
+    (entry,) = rolled_back
+    assert (entry.actor, entry.digest) == ("airflow:admin", gateways.registry.version(MODEL, 1).digest)
+
+
+def test_the_next_scores_are_those_of_the_version_that_was_rolled_back_to(
+    journey: Journey, client: AirflowClient, gateways: Gateways
+) -> None:
+    """A rollback holds from its instant on, for the next run and without anybody doing more (law 19)."""
+    run = client.trigger(journey.dag("score"), partition_key="2013-02-19")
+    assert client.wait_for_run(journey.dag("score"), run["dag_run_id"])["state"] == "success"
+    scores = gateways.lake.read(MODEL, "scores", partitions=["2013-02-19"])
+    assert scores is not None
+    assert set(scores["_model_version"]) == {1}
+
+
+def test_a_version_that_was_rolled_back_does_not_return_by_itself(
+    journey: Journey, client: AirflowClient, gateways: Gateways
+) -> None:
+    """Promoting it without force is a red run, on record with who rolled it back and why, and the champion stays (law 19)."""
+    run = client.trigger(journey.dag("promote"), {"version": "2", "as_of": "2013-02-20"})
+    assert client.wait_for_run(journey.dag("promote"), run["dag_run_id"])["state"] == "failed"
+    refused = gateways.ledger.entries(MODEL)[-1]
+    assert (refused.kind, refused.version) == (Kind.REFUSED, 2)
+    assert "barred since 2013-02-19" in refused.reason
+    assert "airflow:admin rolled it back to version 1 (rehearsal)" in refused.reason
+    assert gateways.registry.champion_alias(MODEL) == 1
 
 
 def test_a_viewer_may_look_and_not_act(stack: LocalStack, journey: Journey) -> None:
@@ -339,3 +368,95 @@ def test_a_worker_that_is_killed_in_a_task_costs_a_retry_and_nothing_else(
 def _pid_of(client: AirflowClient, dag_id: str, run_id: str, task_id: str) -> int | None:
     tasks = {one["task_id"]: one for one in client.task_instances(dag_id, run_id)}
     return tasks[task_id]["pid"] if tasks[task_id]["state"] == "running" else None
+
+
+@pytest.fixture(scope="module")
+def asked(client: AirflowClient) -> Journey:
+    """The model whose promotions wait for a person."""
+    one = Journey(client, ASKED, "America/New_York", print)
+    one.begin()
+    return one
+
+
+@pytest.fixture
+def terminal(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The command line of someone in the project's folder."""
+    monkeypatch.setenv("EVENKEEL_PROJECT", str(project))
+
+    def type_in(*arguments: str) -> str:
+        done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return str(done.stdout)
+
+    return type_in
+
+
+def test_a_person_approves_and_the_ledger_says_who(
+    stack: LocalStack, asked: Journey, client: AirflowClient, gateways: Gateways, terminal: Callable[..., str]
+) -> None:
+    """A challenger that passed waits for a person, who sees every number of the verdict and links to its pages; a viewer cannot
+    answer (law 29); an approval by command promotes it, with who and why on record.
+    """
+    run_id = client.trigger(asked.dag("train"), {"as_of": str(FIRST_TRAINING)})["dag_run_id"]
+    question = _question(client, asked, run_id)
+    with stack.viewer() as viewer:
+        assert [one["task_instance"]["dag_run_id"] for one in viewer.questions()] == [run_id]
+        with pytest.raises(RequestRefusedError) as caught:
+            viewer.answer(question, APPROVE)
+        assert caught.value.status == 403
+    (waiting,) = json.loads(terminal("approvals", "--json"))
+    assert (waiting["model"], waiting["version"], waiting["outcome"], waiting["run"]) == (ASKED, 1, "pass", run_id)
+    assert "approved by admin" in terminal("approve", ASKED, "--reason", "as rehearsed")
+    assert client.wait_for_run(asked.dag("train"), run_id)["state"] == "success"
+    (entry,) = gateways.ledger.entries(ASKED)
+    assert (entry.kind, entry.version, entry.actor) == (Kind.PROMOTED, 1, "airflow:admin")
+    assert entry.reason.endswith("; approved by admin: as rehearsed")
+    assert gateways.ledger.champion(ASKED, entry.effective_at) == entry
+    assert question["subject"] == f"Promote version 1 of {ASKED}?"
+    for name in entry.numbers:
+        assert f"| {name} |" in question["body"].replace("\\", "")
+    for link in ("[Data Docs](</evenkeel/pages/", f"[MLflow run](<{stack.mlflow_url}", "[MLflow version](<"):
+        assert link in question["body"]
+    assert "nothing waits for an approval" in terminal("approvals")
+
+
+def test_one_is_rejected_and_nobody_answers_about_another(
+    asked: Journey, client: AirflowClient, gateways: Gateways
+) -> None:
+    """A rejection keeps the champion and names who rejected; silence is a no as well, and says that nobody answered in time."""
+    dag_id = asked.dag("train")
+    rejected, ignored = (client.trigger(dag_id, {"as_of": day})["dag_run_id"] for day in ("2013-02-13", "2013-02-14"))
+    answered = client.answer(_question(client, asked, rejected), KEEP, {"reason": "not before the holiday"})
+    assert answered["responded_by"]["name"] == "admin"
+    for run_id in (rejected, ignored):
+        assert client.wait_for_run(dag_id, run_id)["state"] == "success"
+        states = {one["task_id"]: one["state"] for one in client.task_instances(dag_id, run_id)}
+        assert (states["promote"], states["keep"]) == ("skipped", "success")
+    first, no, silence = gateways.ledger.entries(ASKED)
+    assert (no.kind, no.actor, no.verdict) == (Kind.KEPT, "airflow:admin", "pass")
+    assert no.reason.endswith("; rejected by admin: not before the holiday")
+    assert (silence.kind, silence.actor, silence.verdict) == (Kind.KEPT, "airflow:nobody in time", "pass")
+    assert silence.reason.endswith("; nobody answered within 1m")
+    champion = gateways.ledger.champion(ASKED, silence.effective_at)
+    assert champion == first
+    assert gateways.registry.champion_alias(ASKED) == 1
+
+
+def test_what_was_approved_is_not_asked_again(asked: Journey, client: AirflowClient, gateways: Gateways) -> None:
+    """The same training again goes the way that is on record, waits for nobody and writes nothing (law 7)."""
+    before = gateways.ledger.entries(ASKED)
+    run_id = client.trigger(asked.dag("train"), {"as_of": str(FIRST_TRAINING)})["dag_run_id"]
+    assert client.wait_for_run(asked.dag("train"), run_id, timeout=120)["state"] == "success"
+    states = {one["task_id"]: one["state"] for one in client.task_instances(asked.dag("train"), run_id)}
+    assert (states["promote"], states["keep"]) == ("success", "skipped")
+    assert gateways.ledger.entries(ASKED) == before
+
+
+def _question(client: AirflowClient, asked: Journey, run_id: str) -> dict[str, Any]:
+    """What a run asks, once it does."""
+
+    def found() -> dict[str, Any] | None:
+        questions = client.questions(asked.dag("train"))
+        return next((one for one in questions if one["task_instance"]["dag_run_id"] == run_id), None)
+
+    return next(one for one in _polled(found, 180.0) if one)

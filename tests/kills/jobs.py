@@ -217,7 +217,7 @@ def _tables(scratch: Scratch) -> dict[str, Any]:
         rows = lake.read(MODEL, table)
         if rows is None:
             continue
-        rows = rows.drop(columns=["recorded_at"], errors="ignore")
+        rows = rows.drop(columns=["recorded_at", "digest"], errors="ignore")
         parts = rows.groupby(c.PARTITION) if c.PARTITION in rows else [("all", rows)]
         present = DeltaTable(str(folder / table))
         found[table] = {
@@ -242,7 +242,7 @@ def _content(rows: pd.DataFrame) -> str:
 def _ledger(scratch: Scratch) -> list[dict[str, Any]]:
     entries = sorted(scratch.gateways().ledger.entries(MODEL), key=lambda one: one.sequence)
     assert all(one.recorded_at is not None for one in entries)
-    return [{key: value for key, value in vars(one).items() if key != "recorded_at"} for one in entries]
+    return [{key: value for key, value in vars(one).items() if key not in {"recorded_at", "digest"}} for one in entries]
 
 
 def _pages(scratch: Scratch) -> dict[str, bool]:

@@ -33,6 +33,9 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _OF_ONE_RUN = {"evenkeel.begun_at", "evenkeel.model_id", "evenkeel.model_location", "evenkeel.model_sha256"}
 """Tags that name one attempt: ids, a clock, and a digest over a file that holds a clock."""
 
+_OF_ONE_WRITING = {"recorded_at", "sequence", "digest"}
+"""Of an entry, what says when it was written, and by which attempt its model file was."""
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -145,10 +148,10 @@ def rows_of(house: House, table: str, **which: Any) -> pd.DataFrame:
 
 
 def entries_of(house: House) -> list[dict[str, Any]]:
-    """The ledger in the order its entries hold, without the clock and the order of writing."""
+    """The ledger in the order its entries hold, without the clock, the order of writing and the digests of one attempt."""
     found = house.gateways.ledger.entries(house.spec.model)
     assert all(one.recorded_at is not None for one in found)
-    return [{key: value for key, value in vars(one).items() if key not in {"recorded_at", "sequence"}} for one in found]
+    return [{key: value for key, value in vars(one).items() if key not in _OF_ONE_WRITING} for one in found]
 
 
 def contents(house: House) -> dict[str, Any]:

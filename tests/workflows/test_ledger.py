@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenkeel.gateways.lake import Lake
+from evenkeel.gateways.lake import Lake, arrow_rows
 from evenkeel.vocabulary.errors import GateRefusedError, LedgerConflictError
+from evenkeel.vocabulary.tables import LEDGER
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows import challenge
-from evenkeel.workflows.ledger import Entry, Kind, Ledger, champion_of, crownings, previous_of
+from evenkeel.workflows import ledger as ledger_module
+from evenkeel.workflows.ledger import Entry, Kind, Ledger, barred, champion_of, crownings, digest_of, previous_of
 from evenkeel.workflows.pipelines import run_training
 from evenkeel.workflows.promote import promote_challenger, promote_version, repair_alias, roll_back
 
@@ -94,6 +97,92 @@ def test_a_rollback_passes_over_what_was_rolled_back_before() -> None:
     previous = previous_of(entries, back)
     assert previous is not None
     assert previous.version == 1
+
+
+def rolled_back(version: int, previous: int, day: int, sequence: int) -> Entry:
+    entry_id = f"rolled_back/{day}"
+    return Entry(
+        entry_id, "m", Kind.ROLLED_BACK, START + day * DAY, "bad", version, previous_version=previous, sequence=sequence
+    )
+
+
+BACK = [promoted(1, 1, 1), promoted(2, 2, 2), rolled_back(1, 2, 4, 3)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "day", "expected"),
+    [
+        (BACK, 3, set()),
+        (BACK, 4, {2}),
+        (BACK, 30, {2}),
+        ([*BACK, promoted(3, 6, 4)], 7, {2}),
+        ([*BACK, promoted(2, 6, 4)], 5, {2}),
+        ([*BACK, promoted(2, 6, 4)], 6, set()),
+        ([*BACK[:2], promoted(2, 3, 4), BACK[2]], 9, {2}),
+        ([*BACK, promoted(2, 6, 4), rolled_back(1, 2, 8, 5)], 9, {2}),
+        ([*BACK[:2], promoted(3, 3, 3), rolled_back(2, 3, 4, 4), rolled_back(1, 2, 5, 5)], 9, {2, 3}),
+    ],
+)
+def test_what_was_rolled_back_is_barred_until_it_is_promoted_later(
+    entries: list[Entry], day: int, expected: set[int]
+) -> None:
+    """From the rollback on, for whoever acts as of then; a promotion that holds from before it brings nothing back (law 19)."""
+    assert set(barred(entries, START + day * DAY)) == expected
+
+
+def test_a_training_that_lost_when_it_was_judged_anew_brings_nothing_back() -> None:
+    """Only a promotion that stands is a new decision."""
+    again = promoted(2, 6, 4, "20130306T000000Z-abc")
+    lost = Entry("training/20130306T000000Z-abc/x/1", "m", Kind.KEPT, again.effective_at, "worse", 2, sequence=5)
+    assert set(barred([*BACK, again], START + 9 * DAY)) == set()
+    assert set(barred([*BACK, again, lost], START + 9 * DAY)) == {2}
+
+
+def test_a_ledger_from_before_is_read_and_written_on(tmp_path: Path) -> None:
+    """A table without the column of digests is read without them; the first entry that has one adds the column."""
+    lake = Lake(str(tmp_path))
+    old = ledger_module._SCHEMA.remove(ledger_module._SCHEMA.get_field_index("digest"))
+    for sequence in (1, 2):
+        row = {
+            **vars(promoted(sequence, sequence, sequence)),
+            "kind": "promoted",
+            "recorded_at": START,
+            "numbers": "{}",
+        }
+        lake.append("m", LEDGER, arrow_rows([row], old), expected=sequence - 1)
+    ledger = Ledger(lake)
+    assert [(one.version, one.digest) for one in ledger.entries("m")] == [(1, None), (2, None)]
+    written(ledger, replace(promoted(3, 3), digest="f" * 64), promoted(4, 4))
+    assert [(one.version, one.digest) for one in ledger.entries("m")] == [
+        (1, None),
+        (2, None),
+        (3, "f" * 64),
+        (4, None),
+    ]
+    assert [one.sequence for one in ledger.entries("m")] == [1, 2, 3, 4]
+
+
+def test_the_digest_of_a_version_is_the_first_that_was_recorded() -> None:
+    """What a later entry says of the file, whatever instant it is effective at, does not change what the ledger knows."""
+    first, later = replace(promoted(2, 5, 1), digest="a"), replace(promoted(2, 1, 2), digest="b")
+    assert digest_of([later, first, promoted(3, 6, 3)], 2) == "a"
+    assert digest_of([later, first, promoted(3, 6, 3)], 3) is None
+
+
+def test_who_finds_it_decided_already_writes_nothing(tmp_path: Path) -> None:
+    """A decision may turn out to be one on record under another id: that entry is the answer, and the table stays as it was."""
+    ledger = Ledger(Lake(str(tmp_path)), actor="anna")
+    written(ledger, promoted(1, 1))
+    (present,) = ledger.entries("m")
+    assert ledger.record("m", "another", lambda entries: entries[0]) == present
+    assert ledger.entries("m") == [present]
+
+
+def test_the_entry_says_who_decided_where_that_is_not_who_writes_it(tmp_path: Path) -> None:
+    """A schedule writes down what a person said."""
+    ledger = Ledger(Lake(str(tmp_path)), actor="airflow:scheduled")
+    written(ledger, promoted(1, 1), replace(promoted(2, 2), actor="airflow:alice"))
+    assert [one.actor for one in ledger.entries("m")] == ["airflow:scheduled", "airflow:alice"]
 
 
 def record_from_another_process(uri: str, barrier: object, number: int) -> str:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from evenkeel.gateways.staging import KEEP
 from evenkeel.vocabulary import tables
-from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import LEDGER, SCORES, TABLES
-from evenkeel.workflows.maintain import close_orphans, maintain_table, sweep_staging
-from evenkeel.workflows.pipelines import run_scoring
+from evenkeel.vocabulary.verdict import Outcome, Verdict
+from evenkeel.workflows.maintain import close_orphans, maintain_table, retire_versions, sweep_staging
+from evenkeel.workflows.pipelines import run_scoring, run_training
+from evenkeel.workflows.promote import promote_version
 
 if TYPE_CHECKING:
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
     from tests.workflows.conftest import House
 
 DAY = "2013-02-03"
@@ -84,3 +90,67 @@ def test_old_staged_files_are_swept(house: House) -> None:
     long_ago = time.time() - KEEP.total_seconds() - 60
     os.utime(note, (long_ago, long_ago))
     assert sweep_staging(house.spec, house.gateways).runs == 1
+
+
+def file_of(gateways: Gateways, model: str, version: int) -> Path:
+    client = MlflowClient(gateways.settings.tracking_uri, registry_uri=gateways.settings.tracking_uri)
+    return Path(client.get_model_version(model, str(version)).source.removeprefix("file://")) / "model.skops"
+
+
+def with_promotion(house: House, **words: Any) -> ModelSpec:
+    return house.spec.model_copy(update={"promotion": house.spec.promotion.model_copy(update=words)})
+
+
+def test_a_version_that_nothing_was_decided_about_is_deleted_once_it_is_old(trained: House) -> None:
+    """The version of a training that died before its decision goes after `history`, with its file and its run; the champion's
+    stays, and the training, run again, makes its version anew.
+    """
+    gateways, now = trained.gateways, datetime.now(UTC)
+    asks = with_promotion(trained, mode="approval", margin=-1.0, min_labels=1)
+    with pytest.raises(GateRefusedError, match="waits for a person's approval"):
+        run_training(asks, trained.at("2013-02-03"), gateways)
+    assert [one.number for one in gateways.registry.versions(asks.model)] == [1, 2]
+    file = file_of(gateways, asks.model, 2)
+    assert file.exists()
+    old = asks.history + timedelta(days=1) + asks.promotion.approval_timeout
+    assert retire_versions(asks, now + old - timedelta(minutes=5), gateways).deleted == 0
+    retired = retire_versions(asks, now + old + timedelta(minutes=5), gateways)
+    assert (retired.deleted, retired.files_dropped, retired.versions) == (1, 0, (2,))
+    assert [one.number for one in gateways.registry.versions(asks.model)] == [1]
+    assert not file.exists()
+    assert retire_versions(asks, now + 10 * old, gateways).deleted == 0
+    with pytest.raises(GateRefusedError, match="waits for a person's approval"):
+        run_training(asks, trained.at("2013-02-03"), gateways)
+    again = gateways.registry.versions(asks.model)[-1]
+    assert again.number != 1
+    assert gateways.registry.load(asks.model, again.number) is not None
+
+
+def test_the_file_of_a_version_that_was_turned_down_goes_where_the_spec_says_so(trained: House) -> None:
+    """`training.keep_versions` lets the model file go, never the version, its tags or what the ledger says; champions of any time
+    keep theirs. What has no file cannot become champion.
+    """
+    gateways, registry, model = trained.gateways, trained.gateways.registry, trained.spec.model
+    run_training(with_promotion(trained, margin=0.9), trained.at("2013-02-03"), gateways)
+    spec = trained.spec.model_copy(
+        update={"training": trained.spec.training.model_copy(update={"keep_versions": timedelta(days=90)})}
+    )
+    assert spec.hash == trained.spec.hash
+    later = datetime.now(UTC) + timedelta(days=91)
+    assert retire_versions(trained.spec, later, gateways).files_dropped == 0
+    assert retire_versions(spec, later - timedelta(days=2), gateways).files_dropped == 0
+    tags, file = registry.version(model, 2).tags, file_of(gateways, model, 2)
+    assert file.exists()
+    for expected in (1, 0):
+        assert retire_versions(spec, later, gateways).files_dropped == expected
+    left = registry.version(model, 2)
+    assert tags.items() <= left.tags.items()
+    assert not file.exists()
+    with pytest.raises(EvenkeelError, match=r"version 2: its model file was dropped on .* `training.keep_versions`"):
+        registry.load(model, 2)
+    with pytest.raises(EvenkeelError, match="cannot become champion"):
+        promote_version(
+            spec, trained.at("2013-02-04"), 2, Verdict(Outcome.PASS, ""), gateways, force=True, reason="rehearsal"
+        )
+    assert [one.version for one in gateways.ledger.entries(model)] == [1, 2]
+    assert registry.load(model, 1) is not None

@@ -105,7 +105,7 @@ def tables(gateways: Gateways) -> dict[str, pd.DataFrame]:
     for table in ("scores", "quarantine", "refused", "training_sets", "drift_checks", "drift_columns", "ledger"):
         frame = gateways.lake.read("flight_delay", table)
         if frame is not None:
-            kept = frame.drop(columns=[one for one in ("recorded_at", "actor", "run") if one in frame])
+            kept = frame.drop(columns=[one for one in ("recorded_at", "actor", "run", "digest") if one in frame])
             found[table] = kept.sort_values(list(kept.columns), ignore_index=True)
     return found
 

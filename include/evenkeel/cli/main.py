@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evenkeel.cli.approvals import approvals, approve
 from evenkeel.cli.console import Steps, err, history_table, out, status_table
 from evenkeel.cli.doors import open_gateways
 from evenkeel.cli.explain import explain
@@ -32,6 +33,8 @@ app.command()(quarantine)
 app.command()(reproduce)
 app.command()(explain)
 app.command(hidden=True)(rebuild)
+app.command()(approvals)
+app.command()(approve)
 
 Model = Annotated[str, typer.Argument(help="Name of the model, as in config/models/NAME.yaml.")]
 AsOf = Annotated[str | None, typer.Option(help="Instant to act from: a date in the model's time zone, or ISO 8601.")]
@@ -186,17 +189,20 @@ def promote(
 
 @app.command()
 def maintain(model: Model) -> None:
-    """Compact a model's tables, drop what its stated history does not keep, close orphaned runs, put the alias right."""
+    """Compact a model's tables, drop what its stated history does not keep, close orphaned runs, put the alias right, let go of
+    versions nobody needs.
+    """
     from datetime import UTC, datetime
 
     from evenkeel.vocabulary.tables import TABLES
-    from evenkeel.workflows.maintain import close_orphans, maintain_table, sweep_staging
+    from evenkeel.workflows.maintain import close_orphans, maintain_table, retire_versions, sweep_staging
     from evenkeel.workflows.promote import repair_alias
 
     spec, gateways, told = _spec(model), open_gateways(), Steps()
     for table in TABLES:
         told(f"table {table}", maintain_table(spec, table, gateways))
     told("orphaned runs", close_orphans(spec, datetime.now(UTC), gateways))
+    told("old versions", retire_versions(spec, datetime.now(UTC), gateways))
     told("staging", sweep_staging(spec, gateways))
     repaired = repair_alias(spec, gateways)
     told("alias", "as the ledger says" if repaired is None else repaired.reason)

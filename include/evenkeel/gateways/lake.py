@@ -123,7 +123,8 @@ class Lake:
         return self._settled(uri, f"publish {partition}", replace)
 
     def append(self, model: str, table: str, rows: pa.Table, *, expected: int) -> None:
-        """Append rows in one commit, if the table still holds `expected` rows of earlier decisions.
+        """Append rows in one commit, if the table still holds `expected` rows of earlier decisions. A column that the table lacks
+        is added to it, empty in the rows there are.
 
         Raises LedgerConflictError where someone else appended meanwhile: read again, decide again.
         """
@@ -140,7 +141,7 @@ class Lake:
                 self._create(uri, rows, done)
             else:
                 once = CommitProperties(app_transactions=done, max_commit_retries=0)
-                write_deltalake(present, rows, mode="append", commit_properties=once)
+                write_deltalake(present, rows, mode="append", schema_mode="merge", commit_properties=once)
         except DeltaError as error:
             if not _contended(error):
                 raise

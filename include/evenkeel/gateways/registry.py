@@ -55,6 +55,7 @@ from mlflow.entities import (  # noqa: E402
 )
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.models import Model, infer_signature  # noqa: E402
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,6 +81,9 @@ STORAGE = "evenkeel.storage"
 PARENT = "mlflow.parentRunId"
 """Tag of a run: the run it is shown under."""
 
+DROPPED = "evenkeel.file_dropped_at"
+"""Tag of a version whose model file is not kept any more."""
+
 _BEGUN = "evenkeel.begun_at"
 _MODEL = "evenkeel.model_id"
 _LOCATION = "evenkeel.model_location"
@@ -97,6 +101,17 @@ class Version:
     number: int
     run_id: str
     tags: Mapping[str, str]
+    created_at: datetime
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of its model file, as its tag has it; whoever may write to MLflow may change both."""
+        return self.tags.get(DIGEST)
+
+    @property
+    def dropped_at(self) -> str | None:
+        """When its model file was dropped, in ISO 8601, where it was."""
+        return self.tags.get(DROPPED)
 
 
 @dataclass(frozen=True)
@@ -393,7 +408,6 @@ class Registry:
         trusted; nothing of it has run by then.
         """
         known, storage, content = self._file(model, number)
-        name = FILE_OF_STORAGE[storage]
         expected, found = known.tags.get(DIGEST), digest_of(content)
         if expected != found:
             raise EvenkeelError(
@@ -401,9 +415,15 @@ class Registry:
                 f"{expected[:12] + '…' if expected else 'nothing'}; the file is not the one evenkeel registered, "
                 "so it is not loaded. Restore the file, or train again"
             )
+        if digest is not None and digest != found:
+            raise EvenkeelError(
+                f"{model} version {number}: its model file and its tag {DIGEST} both have SHA-256 {found[:12]}…, the ledger says "
+                f"{digest[:12]}…: both were changed after the decision about it, so the file is not loaded. Restore both, or "
+                "train again"
+            )
         what = f"{model} version {number}"
-        if storage == "pickle" or digest is not None:
-            what = f"{what} ({name})"
+        if storage == "pickle":
+            what = f"{what} ({FILE_OF_STORAGE[storage]})"
         return load_estimator(content, what, storage=storage, digest=digest)
 
     @_asks("read the model file of")
@@ -413,12 +433,68 @@ class Registry:
 
     def _file(self, model: str, number: int) -> tuple[Version, Storage, bytes]:
         known, source = self._known(model, number)
+        if known.dropped_at is not None:
+            raise EvenkeelError(
+                f"{model} version {number}: its model file was dropped on {known.dropped_at[:10]}, `training.keep_versions` "
+                "after it was turned down; train again, or rebuild it from its tags"
+            )
         storage: Storage = "pickle" if known.tags.get(STORAGE) == "pickle" else "skops"
         with tempfile.TemporaryDirectory() as folder:
             file = mlflow.artifacts.download_artifacts(
                 f"{source}/{FILE_OF_STORAGE[storage]}", dst_path=folder, tracking_uri=self._address.uri
             )
             return known, storage, Path(file).read_bytes()
+
+    @_asks("read the signature of a version of")
+    def signature(self, model: str, number: int) -> dict[str, str]:
+        """The columns a version takes, and MLflow's name of each one's type.
+
+        Raises EvenkeelError where it was stored without a signature or an input example.
+        """
+        _, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/MLmodel", dst_path=folder, tracking_uri=self._address.uri
+            )
+            described = Model.load(file)
+        lacking = [
+            name
+            for name, there in (
+                ("a signature", described.signature and described.signature.inputs),
+                ("an input example", described.saved_input_example_info),
+            )
+            if not there
+        ]
+        if lacking:
+            raise EvenkeelError(
+                f"{model} version {number} was stored without {' and '.join(lacking)}, so nobody knows what it takes; train again"
+            )
+        inputs = described.signature.inputs
+        return {one.name: getattr(one.type, "name", str(one.type)) for one in inputs}
+
+    @_asks("drop the model file of a version of")
+    def drop_file(self, model: str, number: int) -> None:
+        """Delete the model file of a version. The version stays, with its tags and its run, and says when its file went."""
+        known, source = self._known(model, number)
+        if known.dropped_at is None:
+            get_artifact_repository(source, tracking_uri=self._address.uri).delete_artifacts()
+            self.tag_version(model, number, {DROPPED: datetime.now(UTC).isoformat(timespec="seconds")})
+
+    @_asks("delete a version of")
+    def delete_version(self, model: str, number: int) -> None:
+        """Delete a version with its model file and its run, so that the same training, run again, begins anew.
+
+        One that is gone already is fine.
+        """
+        client = self._client
+        with _unless("RESOURCE_DOES_NOT_EXIST"):
+            found = client.get_model_version(model, str(number))
+            run = client.get_run(found.run_id)
+            if run.info.lifecycle_stage == "active":  # a kill may have come between these calls before
+                client.delete_run(found.run_id)
+            get_artifact_repository(found.source, tracking_uri=self._address.uri).delete_artifacts()
+            client.delete_model_version(model, str(number))
+            client.delete_logged_model(run.data.tags[_MODEL])
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
@@ -568,7 +644,8 @@ def _begun(run: Any) -> datetime:
 
 
 def _version(found: Any) -> Version:
-    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
+    made = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags), made)
 
 
 def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: Path, storage: Storage) -> bytes:

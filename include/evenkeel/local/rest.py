@@ -149,6 +149,23 @@ class AirflowClient:
         query = {"task_id": task_id, "state": state, "limit": 1}
         return int(self._call("GET", f"/dags/{dag_id}/dagRuns/~/taskInstances", params=query)["total_entries"])
 
+    def questions(self, dag_id: str = "~") -> list[Json]:
+        """What tasks (of one DAG) have asked a person and nobody has answered yet, oldest first.
+
+        Each has its `subject`, `body`, `options`, `params`, `created_at`, and the `task_instance` that waits.
+        """
+        asked = {"response_received": False, "state": "awaiting_input", "order_by": "created_at"}
+        return list(self._pages(f"/dags/{dag_id}/dagRuns/~/hitlDetails", "hitl_details", asked))
+
+    def answer(self, question: Json, option: str, params: Json | None = None) -> Json:
+        """Answer one of the `questions` with one of its options; returns who answered what, and when.
+
+        Raises RequestRefusedError: 403 for a user who may not, 409 where somebody has answered meanwhile.
+        """
+        task = question["task_instance"]
+        path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails".format(**task)
+        return self._call("PATCH", path, json={"chosen_options": [option], "params_input": params or {}})
+
     def backfill(
         self,
         dag_id: str,

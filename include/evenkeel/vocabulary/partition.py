@@ -106,3 +106,10 @@ def back(instant: datetime, duration: timedelta, timezone: str) -> datetime:
     if day.start == instant:  # midnight, also where the clocks skip midnight
         return day.shift(-duration.days).start
     return (instant.astimezone(ZoneInfo(timezone)) - duration).astimezone(UTC)
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration in its largest unit that counts it whole, such as `36h` or `1d`: what `parse_duration` reads."""
+    seconds = int(duration.total_seconds())
+    unit = next(one for one in ("d", "h", "m") if seconds % _SECONDS[one] == 0 or one == "m")
+    return f"{seconds // _SECONDS[unit]}{unit}"

@@ -289,7 +289,8 @@ class Tuning(Part):
 class Training(Part):
     """When and on what a challenger is trained: a window before the as-of, split by time with a gap.
 
-    Without a schedule a model is trained when its checks ask for it, or by hand.
+    Without a schedule a model is trained when its checks ask for it, or by hand. `keep_versions` is how long the model file of a
+    challenger that was turned down is kept; without it, for ever, as is that of every champion and shadow.
     """
 
     schedule: Cron | None = None
@@ -299,6 +300,7 @@ class Training(Part):
     seed: int = 0
     candidates: Annotated[tuple[Candidate, ...], Field(strict=False, min_length=1)]
     tuning: Tuning = Tuning()
+    keep_versions: Annotated[Duration, Field(ge=timedelta(days=7))] | None = None
 
     @model_validator(mode="after")
     def _window_holds_the_split(self) -> Training:
@@ -534,8 +536,10 @@ class ModelSpec(Part):
 
     @property
     def hash(self) -> str:
-        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags)."""
-        content = self.model_dump(mode="json", exclude={"description", "owner", "tags"})
+        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags, nor what is kept)."""
+        content = self.model_dump(
+            mode="json", exclude={"description": True, "owner": True, "tags": True, "training": {"keep_versions"}}
+        )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def partition(self, key: str) -> Partition:

@@ -25,12 +25,12 @@ from evenkeel.workflows.evaluation import (
     comparison_of,
     cost_of,
     evaluation_record,
-    predictions_of,
     values,
 )
 from evenkeel.workflows.ledger import champion_met
 from evenkeel.workflows.lineage import lineage, lineage_of, log_lineage
 from evenkeel.workflows.model_card import attach_card
+from evenkeel.workflows.predict import predict_version, predictions_of
 from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
 
 if TYPE_CHECKING:
@@ -173,11 +173,6 @@ def gate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ver
     attach_card(spec, version, gateways)
     gateways.staging.put_note(run, "verdict", verdict.as_dict())
     return verdict
-
-
-def predict_version(spec: ModelSpec, number: int, frame: pd.DataFrame, gateways: Gateways) -> Predictions:
-    """A registered version's predictions for a frame."""
-    return predictions_of(spec, gateways.registry.load(spec.model, number), frame)
 
 
 @contextlib.contextmanager

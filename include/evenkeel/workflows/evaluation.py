@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.decisions.comparison import Comparison, Predictions, SliceMeasured, compare
 from evenkeel.decisions.evaluation import baseline
 from evenkeel.decisions.promotion import Cost
-from evenkeel.gateways.estimators import classes_of, predict
+from evenkeel.gateways.estimators import predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.estimate import Estimate
 from evenkeel.workflows.candidates import fit_whole
+from evenkeel.workflows.predict import predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 _TIMED_ROWS = 5_000
 _TIMES = 3
-
-
-def predictions_of(spec: ModelSpec, estimator: Pipeline, rows: pd.DataFrame) -> Predictions:
-    """An estimator's predictions for the rows. Raises FeatureError where they lack a column it was fitted on."""
-    return Predictions(predict(estimator, rows, spec.task), classes_of(estimator))
 
 
 def baseline_predictions(

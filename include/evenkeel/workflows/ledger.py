@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evenkeel.gateways.lake import arrow_rows
-from evenkeel.vocabulary.errors import LedgerConflictError
+from evenkeel.vocabulary.errors import EvenkeelError, LedgerConflictError
 from evenkeel.vocabulary.tables import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evenkeel.gateways.lake import Lake
+    from evenkeel.gateways.registry import Version
 
 _ATTEMPTS = 50
 _SCHEMA = pa.schema(
@@ -40,6 +41,7 @@ _SCHEMA = pa.schema(
         ("verdict", pa.string()),
         ("reason", pa.string()),
         ("numbers", pa.string()),
+        ("digest", pa.string()),
     ]
 )
 
@@ -73,6 +75,8 @@ class Entry:
     """One decision. `effective_at` is the instant it holds from, `recorded_at` the clock when it was written.
 
     `subject` is what it decides, in the ledger's own words; a later entry about the same subject replaces an earlier one.
+    `digest` is the SHA-256 of the version's model file, by which the file is known when it is loaded. `actor` is who decided,
+    where that is another than who writes it.
     """
 
     id: str
@@ -89,6 +93,7 @@ class Entry:
     numbers: Mapping[str, float | int | None] = field(default_factory=dict)
     sequence: int = 0
     recorded_at: datetime | None = None
+    digest: str | None = None
 
     @property
     def subject(self) -> str:
@@ -127,8 +132,9 @@ class Ledger:
     def record(self, model: str, entry_id: str, decide: Callable[[list[Entry]], Entry]) -> Entry:
         """Write one decision, exactly once.
 
-        `decide` sees the entries so far and answers with the entry to append; it is asked again when someone else
-        decided meanwhile. An entry of that id that is on record already is returned and nothing is written.
+        `decide` sees the entries so far and answers with the entry to append, or with one of them, where that has decided it
+        already; it is asked again when someone else decided meanwhile. An entry of that id that is on record already is returned
+        and nothing is written.
 
         Raises LedgerConflictError where the ledger stays contended.
         """
@@ -137,9 +143,12 @@ class Ledger:
             present = next((one for one in entries if one.id == entry_id), None)
             if present is not None:
                 return present
+            decided = decide(entries)
+            if decided in entries:
+                return decided
             entry = replace(
-                decide(entries),
-                actor=self._actor,
+                decided,
+                actor=decided.actor or self._actor,
                 run=self._run,
                 sequence=len(entries) + 1,
                 recorded_at=datetime.now(UTC),
@@ -188,6 +197,42 @@ def previous_of(entries: list[Entry], champion: Entry) -> Entry | None:
     return None
 
 
+def barred(entries: list[Entry], instant: datetime) -> dict[int, Entry]:
+    """The versions that may not become champion at an instant without a new decision, each with the rollback that took it away.
+
+    A later promotion brings a version back; only a person makes one, for nothing promotes a barred version by itself.
+    """
+    found: dict[int, Entry] = {}
+    for one in crownings(entries):
+        if one.effective_at > instant:
+            break
+        if one.version is not None:
+            found.pop(one.version, None)
+        if one.kind is Kind.ROLLED_BACK and one.previous_version is not None:
+            found[one.previous_version] = one
+    return found
+
+
+def digest_of(entries: list[Entry], version: int) -> str | None:
+    """SHA-256 of a version's model file as the first entry about it has it; None where no entry says."""
+    held = [one for one in entries if one.version == version and one.digest is not None]
+    return min(held, key=lambda one: one.sequence).digest if held else None
+
+
+def digest_to_record(known: Version, entries: list[Entry]) -> str | None:
+    """SHA-256 of a version's model file, to go into an entry about it: as the ledger has it, or else as it is registered.
+
+    Raises EvenkeelError where the two differ.
+    """
+    held = digest_of(entries, known.number)
+    if held is not None and held != known.digest:
+        raise EvenkeelError(
+            f"{known.model} version {known.number}: its tag says that its model file has SHA-256 {known.digest}, the ledger says "
+            f"{held}; one of them was changed, so nothing is decided about the version. Restore the tag, or train again"
+        )
+    return held or known.digest
+
+
 def _entry(row: Mapping[Any, Any]) -> Entry:
     number = {name: None if row[name] != row[name] else int(row[name]) for name in ("version", "previous_version")}
     return Entry(
@@ -203,5 +248,6 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         sequence=int(row["sequence"]),
         verdict=row["verdict"],
         numbers=json.loads(row["numbers"]),
+        digest=row["digest"] if isinstance(row.get("digest"), str) else None,  # a table from before has no such column
         **number,
     )

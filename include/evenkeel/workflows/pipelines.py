@@ -28,8 +28,8 @@ def silent(step: str, result: Any) -> None:
 def run_training(spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Watch = silent) -> promote.Decided:
     """Train as of an instant and promote the challenger if it earns it. `watch` hears of each step's result.
 
-    Raises GateRefusedError where the spec asks for a person's approval, which only Airflow can get; the challenger is
-    registered and judged by then.
+    Raises GateRefusedError where the spec asks for a person's approval and none is on record, which only Airflow can get; the
+    challenger is registered and judged by then.
     """
     told = _teller(watch)
     told("extract", train.extract_window(spec, as_of, gateways))
@@ -42,7 +42,7 @@ def run_training(spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Wa
     verdict = told("gate", challenge.gate_challenger(spec, as_of, gateways))
     if not verdict.passed:
         return told("keep", promote.keep_champion(spec, as_of, gateways))
-    if spec.promotion.mode == "approval":
+    if spec.promotion.mode == "approval" and promote.decided_already(spec, as_of, gateways) is None:
         raise GateRefusedError(
             f"{spec.model}: version {registered.version} passed the gate and waits for a person's approval; give it in Airflow "
             f"({spec.model}_train), or promote it: evenkeel promote {spec.model} {registered.version} --as-of {as_of.isoformat()}"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, LedgerConflictError
-from evenkeel.vocabulary.partition import back, partitions_between
+from evenkeel.vocabulary.partition import Partition, back, partitions_between
 from evenkeel.vocabulary.verdict import Outcome, Verdict
-from evenkeel.workflows.challenge import predict_version
+from evenkeel.workflows.bar import AGAINST, bar_verdict, refuse_barred, refuse_without_file
 from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
-from evenkeel.workflows.ledger import Entry, Kind, champion_met, champion_of, previous_of
+from evenkeel.workflows.ledger import Entry, Kind, champion_met, champion_of, digest_of, digest_to_record, previous_of
+from evenkeel.workflows.predict import predict_version
 from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.approval import Approval
     from evenkeel.workflows.gateways import Gateways
-
-_AGAINST = "against"
-"""Among a verdict's numbers: the champion that the version was compared with."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +38,38 @@ class Decided:
     reason: str
 
 
-def promote_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Decided:
-    """Make the training's challenger champion from the as-of on.
+def promote_challenger(
+    spec: ModelSpec, as_of: datetime, gateways: Gateways, approval: Approval | None = None
+) -> Decided:
+    """Make the training's challenger champion from the as-of on. `approval` is what a person said, where one was asked.
 
-    Raises LedgerConflictError where the champion is another by now than the one it was judged against.
+    Raises LedgerConflictError where the champion is another by now than the one it was judged against, and GateRefusedError
+    where the version was rolled back.
     """
-    return _record_challenger(spec, as_of, Kind.PROMOTED, gateways)
+    return _record_challenger(spec, as_of, Kind.PROMOTED, gateways, approval)
 
 
-def keep_champion(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Decided:
-    """Keep the champion, and put on record why the training's challenger was not promoted."""
-    return _record_challenger(spec, as_of, Kind.KEPT, gateways)
+def keep_champion(spec: ModelSpec, as_of: datetime, gateways: Gateways, approval: Approval | None = None) -> Decided:
+    """Keep the champion, and put on record why the training's challenger was not promoted, and who said so."""
+    return _record_challenger(spec, as_of, Kind.KEPT, gateways, approval)
+
+
+def decided_already(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Entry | None:
+    """What is on record about the training's challenger as it was judged; None where nothing is, or only that nobody answered."""
+    entry_id = _challenger_id(spec, as_of, gateways)
+    return next((one for one in gateways.ledger.entries(spec.model) if one.id == entry_id), None)
 
 
 def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gateways) -> Verdict:
     """Hold a registered version against the champion on the holdout rows before the as-of, by the same gate as a training."""
     gateways.registry.version(spec.model, version)
+    refusal = bar_verdict(as_of, version, gateways.ledger.entries(spec.model))
+    if refusal is not None:
+        return refusal
     champion = gateways.ledger.champion(spec.model, as_of)
     if champion is None or champion.version is None:
-        return Verdict(Outcome.PASS, "there is no champion to compare with", {_AGAINST: None})
-    against = {_AGAINST: champion.version}
+        return Verdict(Outcome.PASS, "there is no champion to compare with", {AGAINST: None})
+    against = {AGAINST: champion.version}
     if champion.version == version:
         return Verdict(Outcome.REFUSE, f"version {version} is the champion already", against)
     holdout = _recent_labelled(spec, as_of, gateways)
@@ -73,8 +84,8 @@ def promote_version(
 ) -> Decided:
     """Make a given version champion from the as-of on. A refusal is put on record too.
 
-    Raises GateRefusedError where the verdict is no pass and `force` is not set, or is set without a reason, and
-    LedgerConflictError where the champion is another by now than the one the verdict is about.
+    Raises GateRefusedError where the verdict is no pass or the version was rolled back and `force` is not set, or is set without
+    a reason, and LedgerConflictError where the champion is another by now than the one the verdict is about.
     """
     if force and not reason.strip():
         raise GateRefusedError(f"{spec.model}: forcing version {version} past the gate needs a reason")
@@ -94,9 +105,13 @@ def promote_version(
     def decide(entries: list[Entry]) -> Entry:
         champion = champion_met(entries, entry_id, as_of)
         present = None if champion is None else champion.version
-        if promoted and not force and present != numbers.get(_AGAINST):
+        if promoted:
+            refuse_without_file(known)
+        if promoted and not force:
+            refuse_barred(as_of, known, entries)
+        if promoted and not force and present != numbers.get(AGAINST):
             raise LedgerConflictError(
-                f"{spec.model}: version {version} was judged against champion {numbers.get(_AGAINST)}, the champion as of "
+                f"{spec.model}: version {version} was judged against champion {numbers.get(AGAINST)}, the champion as of "
                 f"{as_of.isoformat()} is {present} by now; judge it again"
             )
         return Entry(
@@ -110,6 +125,7 @@ def promote_version(
             training=known.tags.get("evenkeel.training"),
             verdict=str(verdict.outcome),
             numbers=numbers,
+            digest=digest_to_record(known, entries),
         )
 
     entry = gateways.ledger.record(spec.model, entry_id, decide)
@@ -121,16 +137,21 @@ def promote_version(
 
 
 def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: str) -> Decided:
-    """Return to the champion before the present one, from the as-of on.
+    """Return to the champion before the present one, from the as-of on. The version that is left is barred from then on.
 
-    Repeating it for the same as-of changes nothing. Raises EvenkeelError where there is no earlier champion.
+    Repeating it on the same day changes nothing, whatever the time of its as-of: two people who see the same fault roll back
+    once. Who means to go further back promotes that version by its number.
+
+    Raises EvenkeelError where there is no earlier champion.
     """
     entry_id = f"rolled_back/{as_of.isoformat()}"
 
     def decide(entries: list[Entry]) -> Entry:
         champion = champion_of(entries, as_of)
+        if champion is not None and champion.kind is Kind.ROLLED_BACK and _same_day(spec, champion.effective_at, as_of):
+            return champion
         previous = None if champion is None else previous_of(entries, champion)
-        if champion is None or previous is None:
+        if champion is None or previous is None or previous.version is None:
             raise EvenkeelError(f"{spec.model}: there is no earlier champion to roll back to as of {as_of.isoformat()}")
         return Entry(
             id=entry_id,
@@ -142,6 +163,7 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
             previous_version=champion.version,
             training=previous.training,
             numbers=previous.numbers,
+            digest=digest_to_record(gateways.registry.version(spec.model, previous.version), entries),
         )
 
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
@@ -167,7 +189,7 @@ def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
     entry = gateways.ledger.record(
         spec.model,
         entry_id,
-        lambda _: Entry(
+        lambda entries: Entry(
             id=entry_id,
             model=spec.model,
             kind=Kind.REPAIRED,
@@ -175,13 +197,22 @@ def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
             reason=f"the alias @champion showed {found}, the ledger's champion is {number}; the alias was put back",
             version=number,
             previous_version=shown,
+            digest=digest_of(entries, number),
         ),
     )
     gateways.registry.point_champion(spec.model, number)
     return entry
 
 
-def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: Gateways) -> Decided:
+def _challenger_id(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str:
+    """The ledger's id of the decision about the training's challenger, judged on its data against whom it met."""
+    met = gateways.staging.get_note(training_run(spec, as_of), "evaluated")
+    return f"{training_subject(spec, as_of)}/{met['data_version'][:8]}/{met['champion'] or 'first'}"
+
+
+def _record_challenger(
+    spec: ModelSpec, as_of: datetime, kind: Kind, gateways: Gateways, approval: Approval | None
+) -> Decided:
     run = training_run(spec, as_of)
     version = int(gateways.staging.get_note(run, "registered")["version"])
     verdict, met = gateways.staging.get_note(run, "verdict"), gateways.staging.get_note(run, "evaluated")
@@ -189,10 +220,16 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
     if kind is Kind.PROMOTED and not passed:
         raise GateRefusedError(f"{spec.model}: version {version} is not promoted, the gate said: {verdict['reason']}")
 
-    subject = training_subject(spec, as_of)
-    entry_id = f"{subject}/{met['data_version'][:8]}/{met['champion'] or 'first'}"
+    subject, judged = training_subject(spec, as_of), _challenger_id(spec, as_of, gateways)
+    # That nobody answered keeps the champion, and stands in nobody's way who answers later.
+    entry_id = f"{judged}/unanswered" if approval is not None and approval.by is None else judged
+    known = gateways.registry.version(spec.model, version)
+    words = ("not approved" if kind is Kind.KEPT and passed else "") if approval is None else approval.in_words(spec)
 
     def decide(entries: list[Entry]) -> Entry:
+        answered = next((one for one in entries if one.id == judged), None)
+        if answered is not None:
+            return answered
         champion = champion_met(entries, subject, as_of)
         present = None if champion is None else champion.version
         if present != met["champion"]:
@@ -200,21 +237,29 @@ def _record_challenger(spec: ModelSpec, as_of: datetime, kind: Kind, gateways: G
                 f"{spec.model}: version {version} was judged when the champion was {met['champion']}, it is {present} by now; "
                 "clear the training from `evaluate` on"
             )
-        rejected = "; not approved" if kind is Kind.KEPT and passed else ""
+        if kind is Kind.PROMOTED:
+            refuse_without_file(known)
+            refuse_barred(as_of, known, entries)
         return Entry(
             id=entry_id,
             model=spec.model,
             kind=kind,
             effective_at=as_of,
-            reason=verdict["reason"] + rejected,
+            reason="; ".join(filter(None, (verdict["reason"], words))),
             version=version,
             previous_version=present,
             training=met["training"],
             verdict=verdict["outcome"],
             numbers=verdict["numbers"],
+            actor="" if approval is None else approval.actor,
+            digest=digest_to_record(known, entries),
         )
 
     return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+
+
+def _same_day(spec: ModelSpec, one: datetime, other: datetime) -> bool:
+    return Partition.containing(one, spec.timezone) == Partition.containing(other, spec.timezone)
 
 
 def _follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:

@@ -24,6 +24,7 @@ from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.candidates import fit_whole
 from evenkeel.workflows.challenge import PART
 from evenkeel.workflows.evidence import code_version, environment_hash, environment_text, lock_hash
+from evenkeel.workflows.ledger import digest_of
 from evenkeel.workflows.lineage import CANDIDATE, ENVIRONMENT, MASKS, SPEC, TRAINING_SET, without_secrets
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def rebuild(recorded: Recorded, gateways: Gateways) -> Rebuilt:
     if same:
         predicted["registered"] = predicted["rebuilt"]
     else:
-        registered = gateways.registry.load(model, number)  # which compares it with its own digest first
+        known = digest_of(gateways.ledger.entries(model), number)
+        registered = gateways.registry.load(model, number, digest=known)  # which compares it with its own digest first
         predicted["registered"] = predict(registered, parts["holdout"], recorded.spec.task)
         # One that was stored before files were written without addresses is held against what it says.
         same = canonical(gateways.registry.model_file(model, number)) == content

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 
-from evenkeel.gateways.estimators import classes_of, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
 from evenkeel.workflows.data_gate import gate_partition, refuse_critical
 from evenkeel.workflows.ledger import AS_OF_CHAMPION, CURRENT_CHAMPION, champion_of
+from evenkeel.workflows.predict import predict_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +168,7 @@ def score_shard(spec: ModelSpec, partition: Partition, shard: int, gateways: Gat
     start = gateways.staging.get_note(run, "extracted")
     champion = int(start["champion"])
     frame = gateways.staging.get(run, f"shard_{shard}")
-    estimator = gateways.registry.load(spec.model, champion)
-    scores = _score_columns(spec, predict(estimator, frame, spec.task), classes_of(estimator)) if len(frame) else {}
+    scores = _scores(spec, champion, frame, gateways)
     gateways.staging.put(
         run, f"scored_{shard}", frame.assign(**scores, **{c.MODEL_VERSION: champion, c.CHOICE: start["choice"]})
     )
@@ -260,6 +259,13 @@ def _publish_quarantine(
 
 def _collect(run: str, shards: int, gateways: Gateways) -> pd.DataFrame:
     return pd.concat([gateways.staging.get(run, f"scored_{number}") for number in range(shards)], ignore_index=True)
+
+
+def _scores(spec: ModelSpec, version: int, frame: pd.DataFrame, gateways: Gateways) -> dict[str, Any]:
+    if frame.empty:
+        return {}
+    found = predict_version(spec, version, frame, gateways)
+    return _score_columns(spec, found.values, tuple(found.classes))
 
 
 def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, Any]:

@@ -57,6 +57,16 @@ class RepairAliasOperator(StepOperator):
         return {"repaired": "" if repaired is None else repaired.reason}
 
 
+class RetireVersionsOperator(StepOperator):
+    """Delete old versions that nothing was ever decided about, and drop the model files of those turned down long ago."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:  # noqa: ARG002 - every step takes it
+        """Retire."""
+        from evenkeel.workflows.maintain import retire_versions
+
+        return retire_versions(spec, datetime.now(UTC), gateways)
+
+
 class SweepStagingOperator(StepOperator):
     """Drop what runs staged for their next steps more than a week ago."""
 

@@ -11,6 +11,7 @@ from evenkeel.airflow.need_trigger import DECIDE
 from evenkeel.airflow.operators.links import DataDocsLink, RunLink, VersionLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
 from evenkeel.airflow.operators.waiting import WaitingOperator
+from evenkeel.vocabulary.approval import TASK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.approval import Approval
     from evenkeel.workflows.gateways import Gateways
 
 
@@ -146,7 +148,7 @@ class PromoteChallengerOperator(StepOperator):
         """Promote."""
         from evenkeel.workflows.promote import promote_challenger
 
-        return promote_challenger(spec, as_of_of_run(spec, context), gateways)
+        return promote_challenger(spec, as_of_of_run(spec, context), gateways, _approval(context))
 
 
 class KeepChampionOperator(StepOperator):
@@ -156,4 +158,12 @@ class KeepChampionOperator(StepOperator):
         """Keep."""
         from evenkeel.workflows.promote import keep_champion
 
-        return keep_champion(spec, as_of_of_run(spec, context), gateways)
+        return keep_champion(spec, as_of_of_run(spec, context), gateways, _approval(context))
+
+
+def _approval(context: Context) -> Approval | None:
+    """What a person said about the challenger, where one was asked."""
+    from evenkeel.workflows.approval import Approval
+
+    answer = context["ti"].xcom_pull(task_ids=TASK, key="approval")
+    return None if answer is None else Approval(**answer)
