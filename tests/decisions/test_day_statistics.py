@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenkeel.decisions.day_statistics import metric_of_days
+from evenkeel.decisions.day_statistics import Terms, measured_metrics, metric_of_days
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary.metrics import METRICS_OF_TASK
+from evenkeel.vocabulary.spec import Costs
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.metrics import Task
 
 ROWS, DAYS = 240, 6
 CLASSES = ("b", "a", "c")
-CASES = [(task, metric) for task, metrics in METRICS_OF_TASK.items() for metric in metrics]
+TERMS = Terms(threshold=0.4, costs=Costs(false_positive=1.0, false_negative=3.0), quantile=0.9)
+CASES = [(task, metric) for task in METRICS_OF_TASK for metric in measured_metrics(task, TERMS)]
 
 
 def drawn(task: Task, rng: np.random.Generator) -> tuple[Any, Any, tuple[str, ...]]:
@@ -41,15 +43,16 @@ def test_a_draw_of_days_is_the_metric_of_its_rows(task: Task, metric: str, seed:
     labels, predicted, classes = drawn(task, rng)
     days = rng.integers(0, DAYS, ROWS)
     rows = np.repeat(np.arange(ROWS), np.asarray(weights)[days])
-    measure = metric_of_days(task, metric, labels, predicted, days, classes, count=DAYS)
+    measure = metric_of_days(task, metric, labels, predicted, days, classes, count=DAYS, terms=TERMS)
     found = measure(np.array([[1.0] * DAYS, weights]))
-    assert found[0] == pytest.approx(evaluate(task, labels, predicted, classes)[metric], abs=1e-9)
-    if not len(rows):
-        return
+    told = {"threshold": TERMS.threshold, "costs": TERMS.costs, "quantile": TERMS.quantile}
+    assert found[0] == pytest.approx(evaluate(task, labels, predicted, classes, **told)[metric], abs=1e-9)
+    if not len(rows) or metric == "calibration_error":
+        return  # the bins are cut once, at the quantiles of all rows
     named = labels[rows]
-    if task == "multiclass" and metric == "f1_macro" and len(set(named)) < len(set(labels)):
+    if task == "multiclass" and metric.endswith("_macro") and len(set(named)) < len(set(labels)):
         return  # classes are those of all rows, and evaluate knows those of the copied ones only
-    expected = evaluate(task, named, predicted[rows], classes)[metric] if len(rows) > 1 else found[1]
+    expected = evaluate(task, named, predicted[rows], classes, **told)[metric] if len(rows) > 1 else found[1]
     assert found[1] == pytest.approx(expected, abs=1e-7, nan_ok=True)
 
 

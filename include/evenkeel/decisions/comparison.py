@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evenkeel.decisions.day_statistics import metric_of_days
+from evenkeel.decisions.day_statistics import PLAIN, Terms, measured_metrics, metric_of_days
 from evenkeel.decisions.uncertainty import block_length, estimate_of_draws, weights_of_days
 from evenkeel.vocabulary.estimate import Estimate
-from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, METRICS_OF_TASK, Task
+from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +82,7 @@ def compare(
     alpha: float,
     seed: int,
     slices: Mapping[str, NDArray[np.generic]] | None = None,
+    terms: Terms = PLAIN,
     only: Sequence[str] = (),
     resamples: int = _RESAMPLES,
 ) -> Comparison:
@@ -97,7 +98,8 @@ def compare(
         alpha: one-sided chance of error: intervals are of level 1 - 2 alpha, so that each bound alone holds with 1 - alpha.
         seed: of the draws.
         slices: by column, its text in each row, shape (n,).
-        only: the metrics to measure; all of the task and the calibration error where none is named.
+        terms: threshold, costs and quantile, for the metrics that need them.
+        only: the metrics to measure; all that the task and the terms define where none is named.
         resamples: how many times days are drawn.
     """
     keys, places = np.unique(days, return_inverse=True)
@@ -106,14 +108,16 @@ def compare(
     def both(name: str, rows: NDArray[np.bool_] | slice) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
         one, other = (
             draws.of(
-                metric_of_days(task, name, labels[rows], who.values[rows], places[rows], who.classes, count=len(keys))
+                metric_of_days(
+                    task, name, labels[rows], who.values[rows], places[rows], who.classes, count=len(keys), terms=terms
+                )
             )
             for who in (challenger, opponent)
         )
         gained = one - other if GREATER_IS_BETTER[name] else other - one
         return draws.estimate(one), draws.estimate(other), draws.estimate(gained)
 
-    names = only or [*METRICS_OF_TASK[task], *([] if task == "regression" else [CALIBRATION])]
+    names = only or measured_metrics(task, terms)
     measured = {name: both(name, slice(None)) for name in names}
     found = []
     for column, values in (slices or {}).items():

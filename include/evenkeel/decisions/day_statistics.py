@@ -7,20 +7,47 @@ pairs of each two days suffice. Average precision needs the order of all rows an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenkeel.decisions.calibration import BINS
-from evenkeel.vocabulary.metrics import CLIPPED, Task
+from evenkeel.vocabulary.metrics import CLIPPED, METRICS_OF_TASK, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from evenkeel.vocabulary.spec import Costs
+
     Floats = NDArray[np.float64]
     OfWeights = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What some metrics need to be defined: a threshold, costs of wrong answers, a quantile. Those of the spec."""
+
+    threshold: float | None = None
+    costs: Costs | None = None
+    quantile: float = 0.5
+
+
+PLAIN = Terms()
+
+
+def measured_metrics(task: Task, terms: Terms = PLAIN) -> tuple[str, ...]:
+    """The names of all metrics of a task that these terms define."""
+    names: tuple[str, ...] = METRICS_OF_TASK[task]
+    if task == "regression":
+        return (*names, "pinball")
+    if task == "multiclass":
+        return (*names, "precision_macro", "recall_macro", "calibration_error")
+    if terms.threshold is not None:
+        names = (*names, "precision", "recall", "f1", *(["cost"] if terms.costs is not None else []))
+    return (*names, "calibration_error")
 
 
 def metric_of_days(
@@ -32,17 +59,19 @@ def metric_of_days(
     classes: Sequence[object] = (),
     *,
     count: int | None = None,
+    terms: Terms = PLAIN,
 ) -> OfWeights:
     """A function from weights of days to the metric of the rows, each row weighing as much as its day.
 
     Args:
         task: the kind of label.
-        metric: a name of `vocabulary.metrics.METRICS_OF_TASK`, or `calibration_error`.
+        metric: one of `measured_metrics`.
         labels: shape (n,), known labels.
         predicted: in the shapes that `evaluation.evaluate` takes.
         days: shape (n,), the place of each row's day, from 0.
         classes: multiclass only, the k classes, in the order of the probabilities.
         count: how many days there are; by default up to the last one of these rows.
+        terms: what the metric needs to be defined.
 
     Returns:
         A function of weights, shape (r, d), that answers with shape (r,). With every weight 1 it is the metric of all rows as
@@ -52,14 +81,9 @@ def metric_of_days(
     if metric == "calibration_error":
         return _calibration(*_confidence(task, labels, predicted, classes), days, count)
     if task == "binary":
-        truth = np.asarray(labels, dtype=np.float64)
-        if metric == "roc_auc":
-            return _area(truth, predicted, days, count)
-        if metric == "average_precision":
-            return _average_precision(truth, predicted, days)
-        return _mean(_row_losses(metric, truth, predicted), days, count)
+        return _binary(metric, np.asarray(labels, dtype=np.float64), predicted, days, count, terms)
     if task == "regression":
-        return _regression(metric, np.asarray(labels, dtype=np.float64), predicted, days, count)
+        return _regression(metric, np.asarray(labels, dtype=np.float64), predicted, days, count, terms.quantile)
     return _multiclass(metric, np.asarray(labels).astype(str), predicted, [str(one) for one in classes], days, count)
 
 
@@ -77,6 +101,18 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return found
 
 
+def _binary(
+    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, terms: Terms
+) -> OfWeights:
+    if metric == "roc_auc":
+        return _area(truth, predicted, days, count)
+    if metric == "average_precision":
+        return _average_precision(truth, predicted, days)
+    if metric in {"precision", "recall", "f1", "cost"}:
+        return _of_answers(metric, truth, predicted, days, count, terms)
+    return _mean(_row_losses(metric, truth, predicted), days, count)
+
+
 def _row_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
     if metric == "brier":
         squares: Floats = (predicted - truth) ** 2
@@ -84,6 +120,26 @@ def _row_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
     inside = np.clip(predicted, CLIPPED, 1 - CLIPPED)
     log_losses: Floats = -np.where(truth == 1, np.log(inside), np.log1p(-inside))
     return log_losses
+
+
+def _of_answers(
+    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, terms: Terms
+) -> OfWeights:
+    """What `threshold.answers_at` and `threshold.cost_at` reckon."""
+    if terms.threshold is None:
+        raise ValueError(f"{metric} is that of answers at a threshold: pass one, such as `choose_threshold` finds")
+    yes = predicted >= terms.threshold
+    cases = (yes & (truth == 1), yes & (truth == 0), ~yes & (truth == 1))
+    right, wrong, missed = (_per_day(one.astype(np.float64), days, count) for one in cases)
+    if metric == "cost":
+        if terms.costs is None:
+            raise ValueError("cost needs the costs of wrong answers: pass those of the spec (evaluation.costs)")
+        rows = np.bincount(days, minlength=count).astype(np.float64)
+        paid = wrong * terms.costs.false_positive + missed * terms.costs.false_negative
+        return lambda weights: _ratio(weights @ paid, weights @ rows)
+    above = 2 * right if metric == "f1" else right
+    below = {"precision": right + wrong, "recall": right + missed, "f1": 2 * right + wrong + missed}[metric]
+    return lambda weights: _ratio(weights @ above, weights @ below)
 
 
 def _area(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
@@ -122,7 +178,12 @@ def _average_precision(truth: Floats, predicted: Floats, days: NDArray[np.int64]
     return lambda weights: np.array([one(row) for row in weights])
 
 
-def _regression(metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+def _regression(
+    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, quantile: float
+) -> OfWeights:
+    if metric == "pinball":
+        short = truth - predicted
+        return _mean(np.maximum(quantile * short, (quantile - 1) * short), days, count)
     if metric == "mae":
         return _mean(np.abs(predicted - truth), days, count)
     squared = _mean((predicted - truth) ** 2, days, count)
@@ -145,17 +206,22 @@ def _multiclass(
         chance = np.where(given >= 0, predicted[np.arange(len(given)), given], 0.0) / predicted.sum(axis=1)
         return _mean(-np.log(np.clip(chance, np.finfo(np.float64).eps, 1.0)), days, count)
     names = np.unique(np.concatenate([np.asarray(classes), truth]))
-    hits = np.stack([_per_day(((guessed == one) & (truth == one)).astype(np.float64), days, count) for one in names])
-    both = np.stack(
-        [_per_day((guessed == one).astype(np.float64) + (truth == one), days, count) for one in names]
-    )  # 2 hits + misses + false alarms
+    hits, told, there = (
+        np.stack([_per_day(one.astype(np.float64), days, count) for one in cases])
+        for cases in zip(
+            *(((guessed == one) & (truth == one), guessed == one, truth == one) for one in names), strict=True
+        )
+    )
+    above = 2 * hits if metric == "f1_macro" else hits
+    below = {"precision_macro": told, "recall_macro": there, "f1_macro": told + there}[metric]
 
-    def f1_macro(weights: Floats) -> Floats:
-        above, below = 2 * weights @ hits.T, weights @ both.T
-        found: Floats = np.divide(above, below, out=np.zeros_like(above), where=below > 0).mean(axis=1)
+    def macro(weights: Floats) -> Floats:
+        """The mean over classes; one that nobody was told, or that was not there, counts as zero."""
+        part, whole = weights @ above.T, weights @ below.T
+        found: Floats = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0).mean(axis=1)
         return found
 
-    return f1_macro
+    return macro
 
 
 def _confidence(

@@ -12,11 +12,11 @@ import pandas as pd
 
 from evenkeel.decisions.promotion import Cost, judge_challenger
 from evenkeel.gateways.lake import content_hash
-from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, FeatureError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.tables import TRAINING_SETS
+from evenkeel.workflows.appraisal import appraise
 from evenkeel.workflows.candidate_runs import log_candidates
 from evenkeel.workflows.evaluation import (
     baseline_name,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import numpy as np
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
@@ -100,7 +99,9 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     challenger, size = staged_candidate(spec, as_of, name, gateways)
     predicted = predictions_of(spec, challenger, holdout)
     opponent = _opponent(spec, as_of, train, holdout, predicted.classes, gateways)
-    compared = compare_on(spec, holdout, predicted, opponent.predicted)
+    fitted = gateways.staging.get_note(run, f"fitted_{name}")
+    threshold = fitted.get("threshold")
+    compared = compare_on(spec, holdout, predicted, opponent.predicted, threshold)
     learnt = _learnt_from(spec, train, holdout, predicted.values)
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
@@ -123,13 +124,16 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
         run_page=gateways.registry.run_page(run_id),
     )
     record = evaluation_record(compared, opponent.name)
-    shown = {"challenger": predicted.values} | (
-        {} if opponent.version is None else {opponent.name: opponent.predicted.values}
-    )
     with _failing(run_id, gateways):
         log_lineage(spec, as_of, run_id, name, learnt, gateways)
-        figures = evaluation_figures(spec.task, holdout[c.LABEL].to_numpy(), shown, predicted.classes)
-        _log_run(spec, result, challenger, train, figures, tuning, gateways)
+        _log_run(spec, result, challenger, train, fitted["params"], tuning, gateways)
+        if gateways.draws_pages:
+            shown = {"challenger": predicted} | (
+                {} if opponent.version is None else {opponent.name: opponent.predicted}
+            )
+            told = appraise(spec, challenger, holdout, shown, compared, threshold)
+            gateways.registry.log_figures(run_id, told.figures)
+            record |= told.record
         gateways.registry.log_page(run_id, EVALUATION, json.dumps(record, indent=1))
     gateways.staging.put_note(run, "evaluated", asdict(result))
     gateways.staging.put_note(run, "compared", record | {"cost": asdict(cost_of(spec, challenger, holdout, size))})
@@ -220,7 +224,16 @@ def _learnt_from(
     unseen: dict[str, Any] = {PART: "train", c.PREDICTION: math.nan}
     seen: dict[str, Any] = {PART: "holdout", c.PREDICTION: predicted if predicted.ndim == 1 else predicted.max(axis=1)}
     parts = [train.assign(**unseen), holdout.assign(**seen)]
-    keep = [*spec.rows.key, spec.rows.event_time, *spec.features.names, c.LABEL, c.PREDICTION, PART, c.PARTITION]
+    keep = [
+        *spec.rows.key,
+        spec.rows.event_time,
+        *spec.features.names,
+        *spec.carried,
+        c.LABEL,
+        c.PREDICTION,
+        PART,
+        c.PARTITION,
+    ]
     # The table is partitioned by training; the rows' own partition moves aside.
     return pd.concat(parts, ignore_index=True)[list(dict.fromkeys(keep))].rename(
         columns={c.PARTITION: "_row_partition"}
@@ -232,7 +245,7 @@ def _log_run(
     evaluated: Evaluated,
     challenger: Pipeline,
     train: pd.DataFrame,
-    figures: Mapping[str, Figure],
+    chosen: Mapping[str, Any],
     tuning: Mapping[str, float],
     gateways: Gateways,
 ) -> None:
@@ -241,13 +254,12 @@ def _log_run(
     measured = {f"holdout.{key}": value for key, value in evaluated.metrics.items()}
     measured |= {f"opponent.{key}": value for key, value in evaluated.opponent_metrics.items()}
     measured |= {f"tuning.{key}": value for key, value in tuning.items()}
-    params = {"candidate": candidate.name, "estimator": candidate.estimator, **candidate.params}
+    params = {"candidate": candidate.name, "estimator": candidate.estimator, **chosen}
     params |= {"train_rows": len(train), "holdout_rows": evaluated.labels}
     # Whom it met is no parameter: judged anew after an earlier decision came late, it meets another.
     met = {"evenkeel.met": evaluated.opponent}
     finite = {key: one for key, one in measured.items() if math.isfinite(one)}
     registry.log(run_id, params=params, metrics=finite, tags=met)
-    registry.log_figures(run_id, figures)
     learnt = train[[*spec.features.names, c.LABEL]]
     source = gateways.lake.table_uri(spec.model, TRAINING_SETS)
     registry.log_dataset(run_id, learnt, name=spec.model, source=source, digest=evaluated.data_version, target=c.LABEL)

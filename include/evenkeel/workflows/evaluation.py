@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.decisions.comparison import Comparison, Predictions, SliceMeasured, compare
+from evenkeel.decisions.day_statistics import Terms
 from evenkeel.decisions.evaluation import baseline
 from evenkeel.decisions.promotion import Cost
 from evenkeel.gateways.estimators import predict
@@ -43,8 +44,17 @@ def baseline_name(spec: ModelSpec) -> str:
     return "the baseline" if simple == "prior" else f"the baseline ({simple.name})"
 
 
-def compare_on(spec: ModelSpec, rows: pd.DataFrame, challenger: Predictions, opponent: Predictions) -> Comparison:
-    """Both on the same labelled rows, with the spec's metric, slices, level and seed."""
+def compare_on(
+    spec: ModelSpec,
+    rows: pd.DataFrame,
+    challenger: Predictions,
+    opponent: Predictions,
+    threshold: float | None = None,
+) -> Comparison:
+    """Both on the same labelled rows, with the spec's metric, slices, costs, level and seed.
+
+    `threshold` is the challenger's, of a binary model; both are asked for their answers at it.
+    """
     return compare(
         spec.task,
         spec.promotion.metric,
@@ -54,6 +64,7 @@ def compare_on(spec: ModelSpec, rows: pd.DataFrame, challenger: Predictions, opp
         opponent,
         alpha=spec.promotion.alpha,
         seed=spec.training.seed,
+        terms=Terms(threshold, None if threshold is None else spec.evaluation.costs, spec.evaluation.quantile),
         slices={name: rows[name].to_numpy() for name in spec.sliced if name in rows},
     )
 
