@@ -138,8 +138,10 @@ def e_value_of(values: Sequence[float] | NDArray[np.float64], *, scale: float = 
     days = np.asarray(values, dtype=np.float64)
     blocks = len(days) // block
     means = days[: blocks * block].reshape(blocks, block).mean(axis=1)
-    if blocks < 2 or float(means.std()) <= _NO_SPREAD * float(np.abs(means).max()):
+    largest = float(np.abs(means).max()) if blocks else 0.0
+    if blocks < 2 or not largest or float(means.std()) <= _NO_SPREAD * largest:
         return 1.0
+    means = means / largest  # squares of tiny gains would vanish
     k = float(means.sum() / math.sqrt(float((means**2).sum()) * (blocks + 1 / scale**2)))
     rest = 1 - k**2
     log_e = math.log(2) - 0.5 * math.log1p(blocks * scale**2) - blocks / 2 * math.log(rest)
