@@ -135,9 +135,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--days", type=int, default=60)
     asked = parser.parse_args()
-    print(
-        f"False promotions: {asked.trials} trials without a gain, a look a day from day {MIN_DAYS} to {asked.days}, alpha {ALPHA:g}"
-    )
+    looks = f"a look a day from day {MIN_DAYS} to {asked.days}, alpha {ALPHA:g}"
+    print(f"False promotions: {asked.trials} trials without a gain, {looks}")
     for series in SERIES:
         trials = drawn(series, asked.trials, asked.days)
         for name, rule in RULES.items():

@@ -1,14 +1,13 @@
 """The shadow's life: it begins with an inconclusive gate, scores beside the champion, and is promoted or dropped.
 
-The champion looks at the distance of a flight only; the challenger at everything. It is made inconclusive by asking for more labels
-than there are.
+The champion looks at the distance of a flight only; the challenger at everything. It is made inconclusive by asking for more
+labels than there are.
 """
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from tests.workflows.conftest import PROJECT, House
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 MODEL = "flight_delay"
 FIRST, SECOND = "2013-01-20", "2013-01-21"
