@@ -1,6 +1,7 @@
 """Check whether a partition's inputs or scores drifted, and whether the champion still does what it promised.
 
 Scheduled by partition and backfillable, once the partition is scored. Drift or decay ends in a signal, which wakes `retrain`.
+Where the spec has a shadow, it is judged too, and promoted once its gain is beyond chance.
 """
 
 from __future__ import annotations
@@ -22,4 +23,11 @@ for spec in model_specs("drift_check"):
         performance = drift_check.MeasurePerformanceOperator(task_id="performance", model=spec.model)
         record = drift_check.RecordCheckOperator(task_id="record", model=spec.model, signal="signal")
         signal = drift_check.SignalOperator(task_id="signal", model=spec.model, outlets=[assets.drift(spec.model)])
-        gather >> [drift, performance] >> record >> signal
+        measured = [drift, performance]
+        if spec.promotion.shadow is not None:  # before the record: a check on record has decided about its shadow
+            shadow = drift_check.JudgeShadowOperator(task_id="shadow", model=spec.model)
+            shadow >> drift_check.NewChampionOperator(
+                task_id="new_champion", model=spec.model, judged="shadow", outlets=[assets.champion(spec.model)]
+            )
+            measured.append(shadow)
+        gather >> measured >> record >> signal

@@ -177,6 +177,35 @@ def test_a_bad_spec_costs_only_its_own_model(tmp_path: Path, monkeypatch: pytest
     assert "broken.yaml: taskk: unknown key. Did you mean 'task'?" in message
 
 
+def test_a_shadow_is_judged_before_its_check_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the spec has one; a task of its own then updates the champion asset, and is skipped where nothing was promoted."""
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    models = tmp_path / "config" / "models"
+    models.mkdir(parents=True)
+    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    content["promotion"]["shadow"] = {"term": "28d"}
+    (models / "flight_delay.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("EVENKEEL_PROJECT", str(tmp_path))
+    check = DagBag(dag_folder=str(PROJECT / "dags" / "drift_check.py")).dags["flight_delay_drift_check"]
+    assert set(check.get_task("gather").downstream_task_ids) == {"drift", "performance", "shadow"}
+    assert set(check.get_task("shadow").downstream_task_ids) == {"record", "new_champion"}
+    assert [one.name for one in check.get_task("new_champion").outlets] == ["flight_delay_champion"]
+
+    class Told:
+        def __init__(self, promoted: bool) -> None:
+            self.promoted = promoted
+
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            return {"promoted": self.promoted, "shadow": 2, "reason": "not decided yet"}
+
+    task = check.get_task("new_champion")
+    assert task.step(SPECS[0], None, {"ti": Told(promoted=True)}) == {"champion": 2}
+    with pytest.raises(AirflowSkipException, match="not decided yet"):
+        task.step(SPECS[0], None, {"ti": Told(promoted=False)})
+
+
 def test_approval_puts_a_person_between_gate_and_promotion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `mode: approval` the pass of the gate leads to a human task whose silence keeps the champion."""
     from airflow.dag_processing.dagbag import DagBag

@@ -23,6 +23,7 @@ STATES = {
     "trained": "empty",
     "trained twice": "trained",
     "alias moved": "trained twice",
+    "shadowed": "trained twice",
     "scored before": "trained",
     "scored now": "trained",
 }
@@ -35,6 +36,7 @@ PIPELINES = {
     "retrain": "scored now",
     "decide": "trained twice",
     "repair": "alias moved",
+    "shadow": "shadowed",
 }
 """What is killed, and the state it starts from."""
 

@@ -12,6 +12,7 @@ import pickle
 import re
 import shutil
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,11 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
-from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.vocabulary.spec import ModelSpec, Shadow
 from evenkeel.vocabulary.verdict import Outcome, Verdict
-from evenkeel.workflows import challenge, drift_check, promote, retrain, score, train
+from evenkeel.workflows import challenge, drift_check, promote, retrain, score, shadow, train
 from evenkeel.workflows.gateways import Gateways
+from evenkeel.workflows.ledger import TERM, Entry, Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
 from nyc_flights.landing import land
 
@@ -52,6 +54,7 @@ STEPS = {
     score: ("extract_partition", "validate_partition", "score_shard", "validate_scores", "publish_scores"),
     drift_check: ("gather_window", "measure_drift", "measure_performance", "record_check"),
     retrain: ("answer_signal", "report_answer"),
+    shadow: ("judge_shadow",),
 }
 """The tasks of the DAGs."""
 
@@ -117,6 +120,14 @@ def prepare(root: str, state: str) -> None:
         run_training(spec, scratch.at(AGAIN), gateways)
     elif state == "alias moved":
         gateways.registry.point_champion(MODEL, 1)
+    elif state == "shadowed":
+        verdict = Verdict(Outcome.INCONCLUSIVE, "it is as good as the first")
+        promote.promote_version(
+            spec, scratch.at(AGAIN), 2, verdict, gateways, force=True, reason="the first is to be seen"
+        )
+        begin, term = scratch.at("2013-01-28T06:00"), 86_400.0
+        made = Entry("training/again/x/2", MODEL, Kind.SHADOWED, begin, "", 1, 2, numbers={TERM: term})
+        gateways.ledger.record(MODEL, made.id, lambda _: made)
     elif state == "scored before":
         for day in DAYS:
             with suppress(GateRefusedError):
@@ -149,6 +160,13 @@ def _run(scratch: Scratch, pipeline: str) -> None:
             spec, scratch.at("2013-01-29"), 1, verdict, gateways, force=True, reason="seen in the shadow"
         )
         promote.roll_back(spec, scratch.at("2013-01-30"), gateways, reason="complaints")
+    elif (
+        pipeline == "shadow"
+    ):  # it scores one day beside the champion, with a canary, and is dropped at the end of its term
+        promotion = spec.promotion.model_copy(update={"shadow": Shadow(term=timedelta(days=1), canary=0.2)})
+        spec = spec.model_copy(update={"promotion": promotion})
+        run_scoring(spec, spec.partition(DAYS[2]), gateways)
+        assert shadow.judge_shadow(spec, spec.partition(BROKEN), gateways).outcome == "drop"
     else:
         promote.repair_alias(spec, gateways)
 

@@ -58,7 +58,7 @@ def status_table(statuses: Iterable[Status]) -> Table:
         )
         table.add_row(
             one.model,
-            "-" if one.champion is None else f"{one.champion} since {str(one.champion_since)[:10]}",
+            _champion(one),
             "-" if one.promised is None else f"{one.metric} {one.promised:.4f}",
             training,
             "-" if one.last_scored is None else f"{one.last_scored} ({one.last_scored_rows} rows)",
@@ -68,6 +68,11 @@ def status_table(statuses: Iterable[Status]) -> Table:
             str(one.stale_partitions or "-"),
         )
     return table
+
+
+def _champion(one: Status) -> str:
+    shadow = "" if one.shadow is None else f", shadow {one.shadow.version}"
+    return "-" if one.champion is None else f"{one.champion} since {str(one.champion_since)[:10]}{shadow}"
 
 
 def history_table(model: str, entries: Iterable[Entry]) -> Table:

@@ -25,6 +25,8 @@ _COUNTS = {
     "trainings": "trainings",
     "promoted": "promoted",
     "rolled_back": "rolled\nback",
+    "shadowed": "shadows",
+    "dropped": "dropped",
     "signals": "signals",
     "declined": "declined",
     "rows": "rows\nscored",
@@ -32,6 +34,9 @@ _COUNTS = {
     "refused": "refused",
 }
 """Which counts the table shows, under which heading."""
+
+_SELDOM = {"shadowed", "dropped"}
+"""Counts that are shown only where a policy has one."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def replay_page(account: ReplayAccount, bands: Sequence[Band], differences: Sequ
         main=main,
         facts=_facts(account),
         sentences=_sentences(account),
-        columns=_COUNTS,
+        columns=_columns(account),
         colour=colour,
         kinds={kind: hue for kind, (_, hue) in KINDS.items()},
         own=own,
@@ -90,6 +95,11 @@ def _facts(account: ReplayAccount) -> list[tuple[str, str]]:
         ("code", _short_commit(account.code)),
         ("environment", account.environment),
     ]
+
+
+def _columns(account: ReplayAccount) -> dict[str, str]:
+    met = {name for one in account.policies for name in _SELDOM if one.counts[name]}
+    return {name: heading for name, heading in _COUNTS.items() if name not in _SELDOM or name in met}
 
 
 def _sentences(account: ReplayAccount) -> list[str]:

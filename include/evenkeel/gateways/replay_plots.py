@@ -31,6 +31,8 @@ VERDICTS = {"none": "#a9c7b4", "watch": "#f0b429", "drift": "#c0392b", "insuffic
 KINDS = {
     "promoted": ("^", "#1b7f4b"),
     "rolled_back": ("v", "#7b3fa0"),
+    "shadowed": ("P", "#0b6e99"),
+    "dropped": ("p", "#8c6d1f"),
     "kept": ("o", "#5f6b7a"),
     "refused": ("X", "#c0392b"),
     "retrain": ("D", "#d9730d"),

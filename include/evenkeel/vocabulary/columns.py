@@ -17,6 +17,20 @@ PREDICTION = "_prediction"
 MODEL_VERSION = "_model_version"
 """Registered version that made the score."""
 
+ROLE = "_role"
+"""Whose score a published row has: `champion`, or `canary` where its key lies in the share that the shadow already scores."""
+
+CHAMPION_ROLE, CANARY_ROLE = "champion", "canary"
+
+CHAMPION_PREDICTION = "_champion_prediction"
+"""In the shadow's scores: what the champion said of the same row."""
+
+CHAMPION_VERSION = "_champion_version"
+"""In the shadow's scores: the champion it is compared with."""
+
+CHAMPION_PROBABILITY_PREFIX = "_champion_probability_"
+"""In the shadow's scores, multiclass: one column per class of the champion follows this prefix."""
+
 CHOICE = "_champion_choice"
 """How the version that made the score was chosen: `as_of`, `current`, or the number that was asked for."""
 

@@ -11,6 +11,12 @@ QUARANTINE = "quarantine"
 TRAINING_SETS = "training_sets"
 """What each training learnt from, one partition a training: the drift check's reference."""
 
+SHADOW_SCORES = "shadow_scores"
+"""What a shadow said of the rows of a partition, beside what the champion said of them; none of it counts."""
+
+SHADOW_REFUSED = "shadow_refused"
+"""Partitions that a shadow did not score, or whose scores its gate refused, one row each, with the reason."""
+
 CHECKS = "drift_checks"
 """Drift checks, one row a partition."""
 
@@ -23,5 +29,5 @@ REFUSED = "refused"
 LEDGER = "ledger"
 """Every decision about the model, append-only."""
 
-TABLES = (SCORES, QUARANTINE, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER)
+TABLES = (SCORES, QUARANTINE, SHADOW_SCORES, SHADOW_REFUSED, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER)
 """All of them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,15 @@ _SCHEMA = pa.schema(
 
 
 class Kind(StrEnum):
-    """What was decided: a challenger was promoted or not (kept the champion, or refused before it could be judged), a version
-    was rolled back, a signal was answered or declined, an alias that someone moved was put back.
+    """What was decided: a challenger was promoted or not (kept the champion, became the shadow because its gate was inconclusive,
+    or refused before it could be judged), a shadow was dropped, a version was rolled back, a signal was answered or declined,
+    an alias that someone moved was put back.
     """
 
     PROMOTED = "promoted"
     KEPT = "kept"
+    SHADOWED = "shadowed"
+    DROPPED = "dropped"
     REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
     RETRAIN = "retrain"
@@ -66,6 +69,12 @@ TRAINING = "training/"
 AS_OF_CHAMPION = "as_of"
 CURRENT_CHAMPION = "current"
 """Which champion scores: that of the partition's as-of, or the one that holds last."""
+
+TERM = "term_seconds"
+"""Among the numbers of an entry that made a shadow: for how long it scores beside the champion."""
+
+JUDGED = frozenset({Kind.PROMOTED, Kind.KEPT, Kind.SHADOWED})
+"""How a training ends whose challenger was judged."""
 
 _CROWNING = {Kind.PROMOTED, Kind.ROLLED_BACK}
 
@@ -180,9 +189,36 @@ def crownings(entries: list[Entry]) -> list[Entry]:
 
     A refusal judges nobody: what was decided before it stands.
     """
-    judged = sorted((one for one in entries if one.kind is not Kind.REFUSED), key=lambda one: one.sequence)
-    last = {one.subject: one for one in judged}
-    return [one for one in entries if one.kind in _CROWNING and last[one.subject] is one]
+    return _standing(entries, _CROWNING)
+
+
+def standing_shadow(entries: list[Entry], instant: datetime | None = None) -> Entry | None:
+    """The entry that made the shadow which is still to be judged at an instant (without one: which holds last); None where there
+    is none. Its term may be over: its last labels mature after it.
+
+    A shadow ends when another champion is made after it, when it is dropped, and when a newer one takes its place.
+    """
+    held = [one for one in entries if instant is None or one.effective_at <= instant]
+    # What stands is told by all of them: judged anew, a training may have ended otherwise.
+    shadows = [one for one in _standing(entries, {Kind.SHADOWED}) if one in held]
+    if not shadows:
+        return None
+    last = shadows[-1]
+    after = [one for one in held if _order(one) > _order(last)]
+    crowned = any(one in after for one in crownings(entries))
+    dropped = any(one.kind is Kind.DROPPED and one.version == last.version for one in after)
+    return None if crowned or dropped else last
+
+
+def shadow_of(entries: list[Entry], instant: datetime) -> Entry | None:
+    """The entry that made the shadow effective at an instant, which scores beside the champion then; None where there is none."""
+    found = standing_shadow(entries, instant)
+    return found if found is not None and instant < term_end(found) else None
+
+
+def term_end(shadowed: Entry) -> datetime:
+    """The first instant at which a shadow no longer scores. Its entry says so: a spec that changed since changes nothing."""
+    return shadowed.effective_at + timedelta(seconds=float(shadowed.numbers.get(TERM) or 0))
 
 
 def previous_of(entries: list[Entry], champion: Entry) -> Entry | None:
@@ -231,6 +267,16 @@ def digest_to_record(known: Version, entries: list[Entry]) -> str | None:
             f"{held}; one of them was changed, so nothing is decided about the version. Restore the tag, or train again"
         )
     return held or known.digest
+
+
+def _standing(entries: list[Entry], kinds: set[Kind]) -> list[Entry]:
+    judged = sorted((one for one in entries if one.kind is not Kind.REFUSED), key=lambda one: one.sequence)
+    last = {one.subject: one for one in judged}
+    return [one for one in entries if one.kind in kinds and last[one.subject] is one]
+
+
+def _order(entry: Entry) -> tuple[datetime, int]:
+    return entry.effective_at, entry.sequence
 
 
 def _entry(row: Mapping[Any, Any]) -> Entry:

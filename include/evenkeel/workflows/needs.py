@@ -1,6 +1,7 @@
 """Needs: what a step of the past must wait for, so that a backfill in any order gives what day by day would have given.
 
-Decisions are taken where the spec says: at each scheduled training, and at each drift check whose signals are answered. What
+Decisions are taken where the spec says: at each scheduled training, and at each drift check, which judges the shadow and whose
+signals are answered. What
 a step needs is that every decision before its as-of is on record, and the scores it looks at are published or refused. All
 of it is read from the lake, so it is the same whoever runs the steps, and in whatever order they were started.
 """
@@ -45,8 +46,11 @@ def scoring_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
 
 
 def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> str | None:
-    """What a drift check has to wait for: the scores of its window, made by the champions of their days."""
-    begun = _begun(gateways.ledger.entries(spec.model))
+    """What a drift check has to wait for: the scores of its window, made by the champions of their days; and, where it judges a
+    shadow, every decision before its as-of.
+    """
+    entries = gateways.ledger.entries(spec.model)
+    begun = _begun(entries)
     if begun is None:
         return f"a first champion (train {spec.model})"
     there = {*gateways.lake.partitions(spec.model, SCORES), *gateways.lake.partitions(spec.model, REFUSED)}
@@ -57,7 +61,9 @@ def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> st
     stale = stale_partitions(spec, gateways, [one.key for one in wanted])
     if stale:
         return f"the scores of {_some(stale)} to be made again by the champion of then ({spec.model}_score)"
-    return None
+    if spec.promotion.shadow is None:
+        return None
+    return _undecided(spec, spec.check_as_of(partition), entries, gateways)
 
 
 def decision_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str | None:
@@ -76,7 +82,7 @@ def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gatew
     late = [f"{one:%Y-%m-%d}" for one in ticks if training_id(spec, one).partition("-")[0] not in decided]
     if late:
         return f"the training as of {_some(late)} ({spec.model}_train)"
-    if spec.retraining.mode == "off":
+    if spec.retraining.mode == "off" and spec.promotion.shadow is None:
         return None
     days = partitions_between(begun - _DAYS_BEFORE, until, spec.timezone)
     due = [one for one in days if spec.scoring_as_of(one) >= begun and begun < spec.check_as_of(one) < until]
@@ -84,8 +90,16 @@ def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gatew
     unchecked = [one.key for one in due if one.key not in signalled]
     if unchecked:
         return f"the drift check of {_some(unchecked)} ({spec.model}_drift_check)"
+    signals = [one for one in due if signalled[one.key]]
+    return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, decided)
+
+
+def _unanswered(
+    spec: ModelSpec, until: datetime, signals: Sequence[Partition], entries: Sequence[Entry], decided: set[str]
+) -> str | None:
+    """The signals whose answer is not on record yet, or the retrainings that are not decided, in words."""
     answers = {one.id: one for one in entries if one.kind in {Kind.RETRAIN, Kind.DECLINED}}
-    unanswered = [one.key for one in due if signalled[one.key] and signal_id(spec.check_as_of(one)) not in answers]
+    unanswered = [one.key for one in signals if signal_id(spec.check_as_of(one)) not in answers]
     if unanswered:
         return f"the answer to the signal of {_some(unanswered)} ({spec.model}_retrain)"
     launched = [one for one in answers.values() if one.kind is Kind.RETRAIN and one.effective_at < until]

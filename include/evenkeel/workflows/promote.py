@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary import columns as c
@@ -13,11 +13,21 @@ from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.bar import AGAINST, bar_verdict, refuse_barred, refuse_without_file
 from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
-from evenkeel.workflows.ledger import Entry, Kind, champion_met, champion_of, digest_of, digest_to_record, previous_of
+from evenkeel.workflows.ledger import (
+    TERM,
+    Entry,
+    Kind,
+    champion_met,
+    champion_of,
+    digest_of,
+    digest_to_record,
+    previous_of,
+)
 from evenkeel.workflows.predict import predict_version
 from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -50,7 +60,10 @@ def promote_challenger(
 
 
 def keep_champion(spec: ModelSpec, as_of: datetime, gateways: Gateways, approval: Approval | None = None) -> Decided:
-    """Keep the champion, and put on record why the training's challenger was not promoted, and who said so."""
+    """Keep the champion, and put on record why the training's challenger was not promoted, and who said so.
+
+    Where its gate was inconclusive and the spec has a shadow, it becomes the shadow.
+    """
     return _record_challenger(spec, as_of, Kind.KEPT, gateways, approval)
 
 
@@ -133,7 +146,7 @@ def promote_version(
         raise GateRefusedError(
             f"{spec.model}: version {version} is not promoted: {verdict.reason}; force it with a reason"
         )
-    return _follow(spec, entry, gateways)
+    return follow(spec, entry, gateways)
 
 
 def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: str) -> Decided:
@@ -166,7 +179,7 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
             digest=digest_to_record(gateways.registry.version(spec.model, previous.version), entries),
         )
 
-    return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+    return follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
 
 
 def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
@@ -240,7 +253,7 @@ def _record_challenger(
         if kind is Kind.PROMOTED:
             refuse_without_file(known)
             refuse_barred(as_of, known, entries)
-        return Entry(
+        entry = Entry(
             id=entry_id,
             model=spec.model,
             kind=kind,
@@ -254,15 +267,34 @@ def _record_challenger(
             actor="" if approval is None else approval.actor,
             digest=digest_to_record(known, entries),
         )
+        return _shadowed(spec, entry) if kind is Kind.KEPT and _is_shadowed(spec, verdict, met) else entry
 
-    return _follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+    return follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
 
 
 def _same_day(spec: ModelSpec, one: datetime, other: datetime) -> bool:
     return Partition.containing(one, spec.timezone) == Partition.containing(other, spec.timezone)
 
 
-def _follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
+def _is_shadowed(spec: ModelSpec, verdict: Mapping[str, Any], met: Mapping[str, Any]) -> bool:
+    """Whether a challenger that was not promoted becomes the shadow: its gate could not tell, and a champion was there to be
+    compared with and can be asked. Few labels or days are what a shadow is for; without any label the holdout says nothing, not
+    even that the challenger is worth its scoring.
+    """
+    there = met["champion"] is not None and met["opponent_version"] == met["champion"]
+    undecided = verdict["outcome"] == Outcome.INCONCLUSIVE
+    return spec.promotion.shadow is not None and undecided and there and met["labels"] > 0
+
+
+def _shadowed(spec: ModelSpec, entry: Entry) -> Entry:
+    assert spec.promotion.shadow is not None
+    term = spec.promotion.shadow.term
+    said = f"{entry.reason}; it scores beside champion {entry.previous_version} until {(entry.effective_at + term).isoformat()}"
+    numbers = {**entry.numbers, TERM: term.total_seconds()}
+    return replace(entry, kind=Kind.SHADOWED, reason=said, numbers=numbers)
+
+
+def follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
     """Point the alias at whoever is champion last by effective-at: an earlier run cannot take it from a later one."""
     entries = gateways.ledger.entries(spec.model)
     champion = champion_of(entries)

@@ -131,6 +131,8 @@ def _counts(
         "trainings": len(trained),
         "promoted": sum(one.kind is Kind.PROMOTED for one in entries),
         "kept": sum(one.kind is Kind.KEPT for one in entries),
+        "shadowed": sum(one.kind is Kind.SHADOWED for one in entries),
+        "dropped": sum(one.kind is Kind.DROPPED for one in entries),
         "refused_trainings": sum(one.kind is Kind.REFUSED for one in entries),
         "rolled_back": sum(one.kind is Kind.ROLLED_BACK for one in entries),
         "signals": sum(one.signal for one in steps),
@@ -187,11 +189,17 @@ def _measured(
             continue
         labelled = add_labels(spec, scores, labels_as_of, gateways.sources)
         for key, day in labelled.groupby(labelled[c.PARTITION].astype(str)):
-            champions[str(key)] = int(day[c.MODEL_VERSION].iloc[0])
+            champions[str(key)] = _champion(day)
             known = day[day[c.LABEL].notna()]
             values = measure_scores(spec, known) if len(known) else {}
             measured[str(key)] = {name: values[name] for name in measures if math.isfinite(values.get(name, math.nan))}
     return measured, champions
+
+
+def _champion(day: pd.DataFrame) -> int:
+    """Who scored a day, but for what a canary's rows say."""
+    own = day[day[c.ROLE] != c.CANARY_ROLE] if c.ROLE in day else day
+    return int((own if len(own) else day)[c.MODEL_VERSION].iloc[0])
 
 
 def _checks(spec: ModelSpec, gateways: Gateways) -> dict[str, dict[str, Any]]:

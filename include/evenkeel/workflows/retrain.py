@@ -9,7 +9,7 @@ from evenkeel.decisions.retraining import Check, decide_retraining
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import CHECKS
 from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
-from evenkeel.workflows.ledger import TRAINING, Entry, Kind
+from evenkeel.workflows.ledger import JUDGED, TRAINING, Entry, Kind
 from evenkeel.workflows.train import training_id, training_subject
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _answer(spec: ModelSpec, as_of: datetime, champion: int | None, verdict: Ver
 def _decided(retrain: Entry, entries: list[Entry]) -> bool:
     """Whether a retraining led to a judged challenger; one whose training failed or was refused has answered nothing."""
     subject = f"{TRAINING}{retrain.training}"
-    return any(one.subject == subject and one.kind in {Kind.PROMOTED, Kind.KEPT} for one in entries)
+    return any(one.subject == subject and one.kind in JUDGED for one in entries)
 
 
 def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:

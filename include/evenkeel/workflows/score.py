@@ -1,4 +1,7 @@
-"""Scoring: one partition through the data gate, the champion of its day, the score gate, and out in one commit."""
+"""Scoring: one partition through the data gate, the champion of its day, the score gate, and out in one commit.
+
+Where there is a shadow, it scores the same rows beside the champion; its scores are published apart, before.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
 from evenkeel.workflows.data_gate import gate_partition, refuse_critical
 from evenkeel.workflows.ledger import AS_OF_CHAMPION, CURRENT_CHAMPION, champion_of
 from evenkeel.workflows.predict import predict_version
+from evenkeel.workflows.shadow_scores import gate_shadow, pinned_shadow, publish_shadow, score_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +41,7 @@ class Extracted:
     rows: int
     champion: int
     choice: str
+    shadow: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class ScoresValidated:
     rows: int
     mean: float
     page: str
+    shadow_refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class Published:
     quarantined: int
     champion: int
     table_version: int
+    shadow: int | None = None
+    canary: int = 0
 
 
 def scoring_run(spec: ModelSpec, partition: Partition) -> str:
@@ -113,7 +121,7 @@ def _refusals_on_record(
 def extract_partition(
     spec: ModelSpec, partition: Partition, gateways: Gateways, champion: str = AS_OF_CHAMPION
 ) -> Extracted:
-    """Read the partition's rows, build their features from what was known at its as-of, and pin the champion.
+    """Read the partition's rows, build their features from what was known at its as-of, and pin the champion and the shadow.
 
     Args:
         spec: the model.
@@ -136,7 +144,8 @@ def extract_partition(
         )
     run = scoring_run(spec, partition)
     gateways.staging.put(run, "extracted", frame)
-    result = Extracted(partition.key, as_of.isoformat(), len(frame), version, champion)
+    shadow = pinned_shadow(spec, as_of, champion, gateways)
+    result = Extracted(partition.key, as_of.isoformat(), len(frame), version, champion, shadow)
     gateways.staging.put_note(run, "extracted", asdict(result))
     return result
 
@@ -163,15 +172,16 @@ def validate_partition(spec: ModelSpec, partition: Partition, gateways: Gateways
 
 
 def score_shard(spec: ModelSpec, partition: Partition, shard: int, gateways: Gateways) -> ShardScored:
-    """Score one shard with the champion of the run."""
+    """Score one shard with the champion of the run, and with its shadow where it has one."""
     run = scoring_run(spec, partition)
     start = gateways.staging.get_note(run, "extracted")
     champion = int(start["champion"])
     frame = gateways.staging.get(run, f"shard_{shard}")
     scores = _scores(spec, champion, frame, gateways)
-    gateways.staging.put(
-        run, f"scored_{shard}", frame.assign(**scores, **{c.MODEL_VERSION: champion, c.CHOICE: start["choice"]})
-    )
+    said = {c.ROLE: c.CHAMPION_ROLE, c.MODEL_VERSION: champion, c.CHOICE: start["choice"]}
+    gateways.staging.put(run, f"scored_{shard}", frame.assign(**scores, **said))
+    if (shadow := start.get("shadow")) is not None:
+        score_beside(run, shard, shadow, lambda: _scores(spec, shadow, frame, gateways), gateways)
     return ShardScored(shard, len(frame))
 
 
@@ -203,11 +213,14 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
         gateways.pages.put(page, validation.html)
     refuse_critical(validation, what)
     numbers = pd.to_numeric(scored[c.PREDICTION], errors="coerce")
-    return ScoresValidated(len(scored), float(numbers.mean()) if numbers.notna().any() else 0.0, page)
+    refused = None
+    if (shadow := gateways.staging.get_note(run, "extracted").get("shadow")) is not None:
+        refused = gate_shadow(spec, partition, run, shadow, scored, expected["shards"], gateways) or None
+    return ScoresValidated(len(scored), float(numbers.mean()) if numbers.notna().any() else 0.0, page, refused)
 
 
 def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Published:
-    """Replace the partition in the scores table in one commit; quarantined rows go to theirs first.
+    """Replace the partition in the scores table in one commit; quarantined rows and a shadow's scores go to theirs first.
 
     Columns that are there for the evaluation's slices only (`spec.carried`) stay behind: sensitive ones are among them.
     The commit's metadata says what it is made of: rows, quarantined rows, champion and how it was chosen, as-of, spec, run.
@@ -225,12 +238,16 @@ def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) ->
     }
     quarantined = quarantined.drop(columns=list(spec.carried), errors="ignore")
     _publish_quarantine(spec, partition, quarantined, metadata, gateways)
-    scored = _collect(run, gate["shards"], gateways).sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
+    scored, shadow = _collect(run, gate["shards"], gateways), start.get("shadow")
+    if spec.promotion.shadow is not None and start["choice"] == AS_OF_CHAMPION:
+        scored = publish_shadow(spec, partition, run, shadow, scored, gate["shards"], metadata, gateways)
+    scored = scored.sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
     scored = scored.drop(columns=list(spec.carried))
     version = gateways.lake.publish(spec.model, SCORES, partition.key, scored, metadata)
     if partition.key in gateways.lake.partitions(spec.model, REFUSED):
         gateways.lake.publish(spec.model, REFUSED, partition.key, pd.DataFrame(), {"run": gateways.run})
-    return Published(partition.key, len(scored), len(quarantined), start["champion"], version)
+    canary = int((scored[c.ROLE] == c.CANARY_ROLE).sum())
+    return Published(partition.key, len(scored), len(quarantined), start["champion"], version, shadow, canary)
 
 
 def _chosen(spec: ModelSpec, partition: Partition, choice: str, gateways: Gateways) -> int:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import CHECKS, SCORES
-from evenkeel.workflows.ledger import Entry, Kind, champion_of
+from evenkeel.workflows.ledger import JUDGED, Entry, Kind, champion_of, standing_shadow
 from evenkeel.workflows.stale import stale_partitions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
@@ -35,7 +37,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Status:
-    """One model's health. `stale_partitions` counts scores that a later decision about their time has made out of date."""
+    """One model's health. `stale_partitions` counts scores that a later decision about their time has made out of date;
+    `shadow` is the version that is tried beside the champion.
+    """
 
     model: str
     task: str
@@ -54,6 +58,7 @@ class Status:
     last_page: str | None
     last_answer: Decision | None
     stale_partitions: int
+    shadow: Decision | None
 
 
 def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
@@ -71,7 +76,7 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
         champion_since=None if champion is None else champion.effective_at.isoformat(),
         promised=promised,
         metric=spec.promotion.metric,
-        last_training=_short(_latest(entries, {Kind.PROMOTED, Kind.KEPT})),
+        last_training=_short(_latest(entries, JUDGED)),
         last_scored=scored,
         last_scored_rows=None if scored is None else _rows(spec, SCORES, scored, gateways),
         last_check=check.get(c.PARTITION),
@@ -82,10 +87,11 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
         last_page=check.get("page") or None,
         last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK})),
         stale_partitions=len(stale_partitions(spec, gateways, recent)),
+        shadow=None if spec.promotion.shadow is None else _short(standing_shadow(entries)),
     )
 
 
-def _latest(entries: list[Entry], kinds: set[Kind]) -> Entry | None:
+def _latest(entries: list[Entry], kinds: Collection[Kind]) -> Entry | None:
     found = [one for one in entries if one.kind in kinds]
     return found[-1] if found else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from evenkeel.airflow import assets
 from evenkeel.airflow.as_of import partition_of_run
@@ -59,6 +60,36 @@ class MeasurePerformanceOperator(StepOperator):
         from evenkeel.workflows.drift_check import measure_performance
 
         return measure_performance(spec, partition_of_run(spec, context), gateways)
+
+
+class JudgeShadowOperator(StepOperator):
+    """Hold the shadow against the champion on matured labels: promote it, go on, or drop it at the end of its term."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Judge."""
+        from evenkeel.workflows.shadow import judge_shadow
+
+        return judge_shadow(spec, partition_of_run(spec, context), gateways)
+
+
+class NewChampionOperator(StepOperator):
+    """Emit the champion asset's event where the shadow was promoted: a task of its own, because a skipped task emits none.
+
+    Args:
+        judged: the task that judged the shadow.
+    """
+
+    def __init__(self, *, judged: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.judged = judged
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Emit, or skip."""
+        del gateways
+        judged = context["ti"].xcom_pull(task_ids=self.judged)
+        if not judged["promoted"]:
+            raise AirflowSkipException(f"{spec.model}: no shadow was promoted: {judged['reason']}")
+        return {"champion": judged["shadow"]}
 
 
 class RecordCheckOperator(BaseBranchOperator, StepOperator):
