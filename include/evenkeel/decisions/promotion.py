@@ -92,6 +92,12 @@ def judge_challenger(
     return Verdict(Outcome.PASS, said, numbers)
 
 
+def guards_against(compared: Comparison, rules: Promotion) -> str:
+    """What of the slices and the calibration speaks against a promotion that something else has decided; empty where nothing."""
+    guards = _guards(compared, rules, Cost(), {}, first=False)
+    return _some([*guards.broken, *(f"perhaps {one}" for one in guards.unsure)])
+
+
 def _lacking(compared: Comparison, rules: Promotion) -> str:
     """What is missing to decide at all, in words."""
     if compared.labels < rules.min_labels:

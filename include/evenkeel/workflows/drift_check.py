@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.decay import judge_decay
 from evenkeel.decisions.drift import judge_drift
 from evenkeel.decisions.evaluation import evaluate
@@ -217,12 +218,17 @@ def _sample(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 def measure_scores(spec: ModelSpec, known: pd.DataFrame) -> dict[str, float]:
     """Every metric of published scores on their labels; all of them are known."""
-    labels = known[c.LABEL].to_numpy()
+    published = published_predictions(spec, known)
+    return evaluate(spec.task, known[c.LABEL].to_numpy(), published.values, published.classes)
+
+
+def published_predictions(spec: ModelSpec, scores: pd.DataFrame) -> Predictions:
+    """Published scores as predictions; a class that a row has no probability of has probability zero."""
     if spec.task != "multiclass":
-        return evaluate(spec.task, labels, known[c.PREDICTION].to_numpy(dtype=float))
-    classes = _classes(known.columns)
-    predicted = known[[f"{c.PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=float)
-    return evaluate(spec.task, labels, np.nan_to_num(predicted), classes)
+        return Predictions(scores[c.PREDICTION].to_numpy(dtype=float))
+    classes = _classes(scores.columns)
+    probabilities = scores[[f"{c.PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=float)
+    return Predictions(np.nan_to_num(probabilities), classes)
 
 
 def _classes(columns: Iterable[str]) -> list[str]:

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from evenkeel.decisions.promotion import guards_against
 from evenkeel.decisions.sequential import ShadowOutcome, ShadowVerdict, judge_shadow_days
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import LedgerConflictError
 from evenkeel.vocabulary.metrics import gain
 from evenkeel.vocabulary.partition import partitions_between
-from evenkeel.vocabulary.tables import SHADOW_SCORES
+from evenkeel.vocabulary.tables import SCORES, SHADOW_SCORES
 from evenkeel.vocabulary.verdict import Outcome
-from evenkeel.workflows.drift_check import measure_scores
+from evenkeel.workflows.bar import refuse_barred, refuse_without_file
+from evenkeel.workflows.drift_check import measure_scores, published_predictions
+from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
-from evenkeel.workflows.ledger import Entry, Kind, champion_met, standing_shadow, term_end
+from evenkeel.workflows.ledger import Entry, Kind, champion_met, digest_to_record, standing_shadow, term_end
 from evenkeel.workflows.promote import follow
 
 if TYPE_CHECKING:
@@ -48,12 +51,16 @@ class ShadowJudged:
 
 @dataclass(frozen=True)
 class _Compared:
-    """The shadow and the champion on the rows whose labels have matured: the gain of each day, and both over all days."""
+    """The shadow and the champion on the rows whose labels have matured: the gain of each day, and both over all days.
+
+    `against` is what their slices and calibration say against the shadow, in words; empty where nothing.
+    """
 
     gains: list[float]
     labels: int
     shadow: float
     champion: float
+    against: str = ""
 
 
 def judge_shadow(spec: ModelSpec, partition: Partition, gateways: Gateways) -> ShadowJudged:
@@ -129,6 +136,9 @@ def _verdict(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, com
         outcome = ShadowOutcome.DROP if ended else ShadowOutcome.CONTINUE
         command = f"evenkeel promote {spec.model} {shadow.version} --as-of {as_of.isoformat()}"
         reason += "; nobody promoted it within its term" if ended else f"; a person may promote it: {command}"
+    if outcome is ShadowOutcome.PROMOTE and compared.against:
+        outcome = ShadowOutcome.DROP if ended else ShadowOutcome.CONTINUE
+        reason += f"; but {compared.against}"
     # What the shadow did beside the champion is what it promises as one.
     both = {"challenger": compared.shadow, "opponent": compared.champion}
     finite = {name: one if math.isfinite(one) else None for name, one in both.items()}
@@ -148,11 +158,31 @@ def _compare(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, gat
     gains = [
         gain(spec.promotion.metric, *_measured(spec, day)) for _, day in known.groupby(known[c.PARTITION].astype(str))
     ]
-    return _Compared([one for one in gains if math.isfinite(one)], len(known), *_measured(spec, known))
+    finite = [one for one in gains if math.isfinite(one)]
+    return _Compared(finite, len(known), *_measured(spec, known), _against(spec, known, gateways))
+
+
+def _against(spec: ModelSpec, known: pd.DataFrame, gateways: Gateways) -> str:
+    """What the gate's guards say of the rows; slices are those of features, which the published scores have."""
+    rules = spec.promotion
+    if not rules.slices and rules.calibration_tolerance is None:
+        return ""
+    columns = [one for one in rules.slices if one in spec.features.names]
+    keys = sorted(known[c.PARTITION].astype(str).unique())
+    there = gateways.lake.read(spec.model, SCORES, partitions=keys, columns=[*spec.rows.key, *columns, c.PARTITION])
+    rows = known if there is None else known.merge(there, on=[*spec.rows.key, c.PARTITION], how="left")
+    compared = compare_on(spec, rows, published_predictions(spec, rows), published_predictions(spec, _champions(rows)))
+    return guards_against(compared, rules)
 
 
 def _measured(spec: ModelSpec, known: pd.DataFrame) -> tuple[float, float]:
     """The spec's metric of the shadow and of the champion on the same rows."""
+    metric = spec.promotion.metric
+    return measure_scores(spec, known)[metric], measure_scores(spec, _champions(known))[metric]
+
+
+def _champions(known: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the champion's scores in place of the shadow's."""
     prefix = c.PROBABILITY_PREFIX
     theirs = known.drop(columns=[name for name in known if name == c.PREDICTION or str(name).startswith(prefix)])
     renamed = {
@@ -160,9 +190,7 @@ def _measured(spec: ModelSpec, known: pd.DataFrame) -> tuple[float, float]:
         for name in theirs
         if str(name).startswith(c.CHAMPION_PROBABILITY_PREFIX)
     }
-    theirs = theirs.rename(columns=renamed | {c.CHAMPION_PREDICTION: c.PREDICTION})
-    metric = spec.promotion.metric
-    return measure_scores(spec, known)[metric], measure_scores(spec, theirs)[metric]
+    return theirs.rename(columns=renamed | {c.CHAMPION_PREDICTION: c.PREDICTION})
 
 
 def _scored(spec: ModelSpec, shadow: Entry) -> list[Partition]:
@@ -188,7 +216,11 @@ def _record(entry: Entry, shadow: Entry, gateways: Gateways) -> Entry:
                 f"{entry.effective_at.isoformat()} the champion is {present} and the shadow "
                 f"{None if found is None else found.version} by now; clear the task to judge it again"
             )
-        return entry
+        known = gateways.registry.version(entry.model, int(entry.version or 0))
+        if entry.kind is Kind.PROMOTED:
+            refuse_without_file(known)
+            refuse_barred(entry.effective_at, known, entries)
+        return replace(entry, digest=digest_to_record(known, entries))
 
     return gateways.ledger.record(entry.model, entry.id, decide)
 
