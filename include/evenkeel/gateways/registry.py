@@ -257,6 +257,16 @@ class Registry:
         data = self._client.get_run(run_id).data
         return Run(run_id, dict(data.params), dict(data.metrics), dict(data.tags))
 
+    @_asks("read the model file of")
+    def model_file(self, model: str, number: int) -> bytes:
+        """The file of a version as it is stored, unread: `load` compares it with its digest first."""
+        _, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
+            )
+            return Path(file).read_bytes()
+
     @_asks("write a dataset to run")
     def log_dataset(
         self,
@@ -359,7 +369,12 @@ class Registry:
 
         Raises EvenkeelError where the file is not the one that was registered, or holds a type that is not trusted.
         """
-        known, content = self._known(model, number)[0], self.model_file(model, number)
+        known, source = self._known(model, number)
+        with tempfile.TemporaryDirectory() as folder:
+            file = mlflow.artifacts.download_artifacts(
+                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
+            )
+            content = Path(file).read_bytes()
         expected, found = known.tags.get(DIGEST), hashlib.sha256(content).hexdigest()
         if expected != found:
             raise EvenkeelError(
@@ -368,16 +383,6 @@ class Registry:
                 "so it is not loaded. Restore the file, or train again"
             )
         return load_estimator(content, f"{model} version {number}")
-
-    @_asks("read the model file of")
-    def model_file(self, model: str, number: int) -> bytes:
-        """The file of a version as it is stored, unread: `load` compares it with its digest first."""
-        _, source = self._known(model, number)
-        with tempfile.TemporaryDirectory() as folder:
-            file = mlflow.artifacts.download_artifacts(
-                f"{source}/{_FILE}", dst_path=folder, tracking_uri=self._address.uri
-            )
-            return Path(file).read_bytes()
 
     @_asks("point the champion alias of")
     def point_champion(self, model: str, number: int) -> None:
