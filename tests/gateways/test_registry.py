@@ -215,6 +215,23 @@ def test_plots_and_pages(registry: Registry) -> None:
     )
 
 
+def test_what_is_on_a_run(registry: Registry, registered: Version) -> None:
+    """Texts are read back as they were written, in folders too; what is not there is None; a run tells its parameters."""
+    run = registry.begin(MODEL, "texts", name="train", tags={"evenkeel.seed": "7"})
+    registry.log(run, params={"C": 0.5}, metrics={"holdout.auc": 0.7})
+    registry.log_text(run, "spec.json", "{}")
+    registry.log_text(run, "card/card.md", "first")
+    registry.log_text(run, "card/card.md", "# later ü")
+    assert registry.artifact(run, "spec.json") == b"{}"
+    assert registry.artifact(run, "card/card.md") == "# later ü".encode()
+    assert registry.artifact(run, "card/card.html") is None
+    assert registry.artifact(run, "nowhere/card.html") is None
+    found = registry.run(run)
+    assert (found.params, found.metrics["holdout.auc"], found.tags["evenkeel.seed"]) == ({"C": "0.5"}, 0.7, "7")
+    assert not found.has_model
+    assert registry.run(registered.run_id).has_model
+
+
 def test_dataset(registry: Registry, frame: pd.DataFrame) -> None:
     """A dataset carries our digest, its source and its schema, and is there once."""
     run = registry.begin(MODEL, "dataset", name="train", tags={})
@@ -415,6 +432,10 @@ def test_server(server: str, frame: pd.DataFrame, estimator: Pipeline, monkeypat
     registry.ping()
     version = _train(registry, frame, estimator, "key")
     registry.log_figures(version.run_id, {"roc.png": Figure()})
+    registry.log_text(version.run_id, "card/card.md", "# a card")
+    assert registry.artifact(version.run_id, "card/card.md") == b"# a card"
+    assert registry.artifact(version.run_id, "card/none.md") is None
+    assert hashlib.sha256(registry.model_file(MODEL, version.number)).hexdigest() == version.tags[DIGEST]
     registry.log_dataset(version.run_id, frame, name=MODEL, source="lake", digest="abc", target="hour")
     assert _train(registry, frame, estimator, "key") == version
     assert np.array_equal(registry.load(MODEL, version.number).predict_proba(frame), estimator.predict_proba(frame))

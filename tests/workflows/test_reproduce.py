@@ -95,6 +95,15 @@ def test_rows_that_are_gone(trained: House) -> None:
         _here(trained)
 
 
+def test_a_file_that_is_not_the_registered_one(trained: House) -> None:
+    """Where the stored file cannot be trusted, what it once predicted is still on record, and it came out the same."""
+    trained.gateways.registry.tag_version("flight_delay", 1, {DIGEST: "0" * 64})
+    found = _here(trained)
+    assert found.sameness is Sameness.PREDICTIONS
+    assert [one.what for one in found.differences] == ["model file"]
+    assert "the file is not the one evenkeel registered" in found.differences[0].found
+
+
 def test_other_packages_are_named(trained: House) -> None:
     """A version that was made with another release of a package says so, whatever comes out."""
     environment = environment_text().replace("numpy==", "numpy==1.0+").replace("# python 3.", "# python 2.")

@@ -17,7 +17,7 @@ from evenkeel.gateways.lake import content_hash
 from evenkeel.gateways.model_file import dump_estimator
 from evenkeel.gateways.registry import DIGEST
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.errors import EvenkeelError, SourceError
+from evenkeel.vocabulary.errors import EvenkeelError, SourceError, TransientError
 from evenkeel.vocabulary.spec import Candidate, ModelSpec
 from evenkeel.vocabulary.spec_file import find_spec
 from evenkeel.vocabulary.tables import TRAINING_SETS
@@ -29,6 +29,9 @@ from evenkeel.workflows.lineage import CANDIDATE, ENVIRONMENT, MASKS, SPEC, TRAI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from evenkeel.gateways.registry import Run, Version
     from evenkeel.workflows.gateways import Gateways
@@ -107,9 +110,10 @@ def read_record(model: str, number: int, gateways: Gateways) -> Recorded:
 def rebuild(recorded: Recorded, gateways: Gateways) -> Rebuilt:
     """Fit the recorded candidate again on the recorded rows, and hold it against the registered version.
 
+    Where that one's file is gone, or is not the one that was registered, its predictions on record stand for it.
+
     Raises EvenkeelError where the lake holds the training set no longer.
     """
-    model, number = recorded.version.model, recorded.version.number
     learnt, data = _training_set(recorded, gateways)
     parts = {name: learnt[learnt[PART] == name].reset_index(drop=True) for name in ("train", "holdout")}
     # In the order in which a candidate is fitted.
@@ -117,16 +121,20 @@ def rebuild(recorded: Recorded, gateways: Gateways) -> Rebuilt:
     fitted = fit_whole(_seeded(recorded), recorded.candidate, train)
     content = dump_estimator(fitted, recorded.candidate.storage)
     digest = hashlib.sha256(content).hexdigest()
-    same = digest == recorded.version.tags.get(DIGEST)
+    differences = list(_differences(recorded, data, gateways))
     predicted = {"rebuilt": predict(fitted, parts["holdout"], recorded.spec.task)}
+    same = digest == recorded.version.tags.get(DIGEST)
     if same:
         predicted["registered"] = predicted["rebuilt"]
     else:
-        known = digest_of(gateways.ledger.entries(model), number)
-        registered = gateways.registry.load(model, number, digest=known)  # which compares it with its own digest first
-        predicted["registered"] = predict(registered, parts["holdout"], recorded.spec.task)
-        # One that was stored before files were written without addresses is held against what it says.
-        same = canonical(gateways.registry.model_file(model, number)) == content
+        try:
+            predicted["registered"], stored = _registered(recorded, parts["holdout"], gateways)
+            same = canonical(stored) == content  # of before files were written without addresses
+        except EvenkeelError as error:
+            if isinstance(error, TransientError):
+                raise
+            differences.append(Difference("model file", str(recorded.version.tags.get(DIGEST)), str(error)))
+            predicted = _as_recorded(parts["holdout"], predicted["rebuilt"])
     return Rebuilt(
         rows=len(train),
         holdout_rows=len(parts["holdout"]),
@@ -134,10 +142,26 @@ def rebuild(recorded: Recorded, gateways: Gateways) -> Rebuilt:
         same_file=same,
         apart=compare_predictions(**predicted, probabilities=recorded.spec.task != "regression"),
         data_as_recorded=data == recorded.tag("data"),
-        differences=tuple(_differences(recorded, data, gateways)),
+        differences=tuple(differences),
         file=content,
         predictions=_side_by_side(parts["holdout"], recorded.spec, predicted),
     )
+
+
+def _registered(recorded: Recorded, holdout: pd.DataFrame, gateways: Gateways) -> tuple[NDArray[np.float64], bytes]:
+    """What the registered model predicts, and its file."""
+    model, number = recorded.version.model, recorded.version.number
+    known = digest_of(gateways.ledger.entries(model), number)
+    estimator = gateways.registry.load(model, number, digest=known)  # which compares the file with its digest first
+    return predict(estimator, holdout, recorded.spec.task), gateways.registry.model_file(model, number)
+
+
+def _as_recorded(holdout: pd.DataFrame, rebuilt: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Predictions beside those that the training set keeps of its holdout rows: of several classes, that of the likeliest."""
+    return {
+        "rebuilt": rebuilt if rebuilt.ndim == 1 else rebuilt.max(axis=1),
+        "registered": holdout[c.PREDICTION].to_numpy(dtype=float),
+    }
 
 
 def _seeded(recorded: Recorded) -> ModelSpec:
