@@ -1,4 +1,6 @@
-"""What people do in the Airflow UI, done in a real Chromium: look at the models' health, follow a task's link, backfill."""
+"""What people do in the Airflow UI, done in a real Chromium: look at the models' health, follow a task's link, backfill, answer
+whether a challenger becomes champion.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,14 @@ from selenium.common.exceptions import ElementClickInterceptedException, StaleEl
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from tests.e2e.scratch_project import FIRST_TRAINING, MODEL, make_project
+from tests.e2e.scratch_project import ASKED, FIRST_TRAINING, MODEL, make_project
 
 from evenkeel.local.credentials import ADMIN
 from evenkeel.local.journey import Journey
 from evenkeel.local.stack import LocalStack, running
+from evenkeel.vocabulary.settings import Settings
+from evenkeel.workflows.gateways import Gateways
+from evenkeel.workflows.ledger import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +88,7 @@ DAYS = (date(2013, 2, 1), date(2013, 2, 3))
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack on a scratch project whose model has a champion, as of the first of February."""
-    project = make_project(tmp_path_factory.mktemp("project"))
+    project = make_project(tmp_path_factory.mktemp("project"), patience="2h")
     with running(project / ".evenkeel", project) as up, up.client() as client:
         journey = Journey(client, MODEL, "America/New_York", print)
         journey.begin()
@@ -152,3 +157,30 @@ def test_a_backfill_is_started_in_the_dialog(screen: Screen, stack: LocalStack) 
     with stack.client() as client:
         states = {run["partition_key"]: run["state"] for run in client.runs(f"{MODEL}_score")}
     assert states == {f"2013-02-{day:02}": "success" for day in (1, 2, 3)}
+
+
+def test_an_approval_and_a_rejection_are_clicked(screen: Screen, stack: LocalStack) -> None:
+    """The required action shows the verdict with its numbers; a click promotes, or keeps the champion, and the ledger says who
+    clicked what, and the reason they typed.
+    """
+    home = stack.options.home
+    gateways = Gateways(Settings(stack.options.project, home, str(home / "lake"), str(home / "data"), ""))
+    with stack.client() as client:
+        Journey(client, ASKED, "America/New_York", print).begin()
+        answers = (("2013-02-01", "Promote", "clicked"), ("2013-02-13", "Keep the champion", "clicked too"))
+        for number, (day, button, reason) in enumerate(answers, start=1):
+            run_id = client.trigger(f"{ASKED}_train", {"as_of": day})["dag_run_id"]
+            WebDriverWait(client, 180).until(lambda one: one.questions(f"{ASKED}_train"), "nobody is asked")
+            screen.open("/required_actions")
+            screen.click("a", f"Promote version {number} of {ASKED}?")
+            screen.see("p", f"{ASKED} version {number}, trained as of {day}")
+            assert [one.text for one in screen.driver.find_elements(By.CSS_SELECTOR, "td")][:1] == ["challenger"]
+            assert screen.see("a", "MLflow run").get_attribute("href").startswith(stack.mlflow_url)
+            screen.see("input[name=element_reason]").send_keys(reason)
+            screen.click(f"[data-testid='hitl-option-{button}']")
+            assert client.wait_for_run(f"{ASKED}_train", run_id)["state"] == "success"
+    yes, no = gateways.ledger.entries(ASKED)
+    assert (yes.kind, yes.version, yes.actor) == (Kind.PROMOTED, 1, "airflow:admin")
+    assert (no.kind, no.version, no.actor) == (Kind.KEPT, 2, "airflow:admin")
+    assert yes.reason.endswith("; approved by admin: clicked")
+    assert no.reason.endswith("; rejected by admin: clicked too")

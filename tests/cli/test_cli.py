@@ -110,3 +110,16 @@ def test_outside_a_project_it_says_so(tmp_path: Path) -> None:
     done = evenkeel(tmp_path, "status")
     assert done.returncode == 1
     assert "set EVENKEEL_PROJECT" in done.stderr
+
+
+def test_approvals_say_where_they_looked(project: Path) -> None:
+    """Without an Airflow of this project, or with one that does not answer, the message says how to start or name one."""
+    done = evenkeel(project, "approvals")
+    assert done.returncode == 1
+    assert "no Airflow of this project: start it with `evenkeel up`, or pass --airflow" in done.stderr
+    (project / ".evenkeel").mkdir(exist_ok=True)
+    (project / ".evenkeel" / "up.lock").write_text('{"airflow_port": 9}')
+    done = evenkeel(project, "approve", "flight_delay", "--reason", "good")
+    assert done.returncode == 1
+    assert "got no answer" in done.stderr
+    assert "is it up? Start it with `evenkeel up`, or pass --airflow" in done.stderr

@@ -17,7 +17,7 @@ from nyc_flights.landing import land
 
 MODEL = "flight_delay"
 ASKED = "flight_delay_asked"
-"""The same model, whose promotions wait a minute for a person."""
+"""The same model, whose promotions wait for a person."""
 
 FIRST_TRAINING = date(2013, 2, 1)
 FLIPPED_FROM = date(2013, 2, 4)
@@ -25,9 +25,9 @@ FLIPPED_FROM = date(2013, 2, 4)
 _PROJECT = Path(__file__).parents[2]
 
 
-def make_project(root: Path) -> Path:
+def make_project(root: Path, *, patience: str = "1m") -> Path:
     """Fill `root` with a project of one model, and the same again with approval, whose windows are short, and seven weeks of
-    flights, flipped from a day on.
+    flights, flipped from a day on. `patience` is how long an approval is waited for.
     """
     for folder in ("dags", "plugins", "config/expectations"):
         shutil.copytree(_PROJECT / folder, root / folder)
@@ -46,7 +46,7 @@ def make_project(root: Path) -> Path:
     spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
-    asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": "1m"}}
+    asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": patience}}
     (root / "config" / "models" / f"{ASKED}.yaml").write_text(yaml.safe_dump(asked))
     land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
     for day in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
