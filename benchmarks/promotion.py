@@ -30,7 +30,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from benchmarks.example_models import PROJECT, between, year
-from evenkeel.decisions.comparison import Predictions, compare
+from evenkeel.decisions.comparison import Comparison, Predictions, compare
 from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.vocabulary import columns as c
@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 HOLDOUT, WINDOW, GAP = 14, 60, 1
-NOISE = {"rows": 0.5, "days": 0.2}
-"""Standard deviations, of log odds, or of the label's standard deviations for a regression."""
+NOISE = {"binary": (0.2, 0.07), "regression": (0.02, 0.007)}
+"""Standard deviations on rows and on days: of log odds, or in standard deviations of the label. Two models of different days
+differ by about as much.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,27 +70,33 @@ class Data:
     spec: ModelSpec
     frame: pd.DataFrame
 
+    def days(self, first: date, last: date) -> pd.DataFrame:
+        """The rows of the days first..last; the frame is in the order of its days."""
+        keys = self.frame[c.PARTITION].to_numpy()
+        start, end = (np.searchsorted(keys, one.isoformat(), side) for one, side in ((first, "left"), (last, "right")))
+        return self.frame.iloc[start:end]
 
-def challenge(
-    spec: ModelSpec, rows: pd.DataFrame, challenger: Floats, champion: Floats, margin: float, seed: int
-) -> Trial:
-    """Hold two sets of predictions against each other, by the gate of the spec with a margin of one's own."""
-    rules = spec.promotion.model_copy(
-        update={"margin": margin, "min_labels": 100, "min_days": 2, "slices": {}, "calibration_tolerance": None}
-    )
-    compared = compare(
+
+def challenge(spec: ModelSpec, rows: pd.DataFrame, challenger: Floats, champion: Floats, seed: int) -> Comparison:
+    """Two sets of predictions on the same rows, by the spec's metric alone."""
+    return compare(
         spec.task,
-        rules.metric,
+        spec.promotion.metric,
         rows[c.LABEL].to_numpy(),
         rows[c.PARTITION].to_numpy(),
         Predictions(challenger),
         Predictions(champion),
-        alpha=rules.alpha,
+        alpha=spec.promotion.alpha,
         seed=seed,
-        only=[rules.metric],
+        only=[spec.promotion.metric],
     )
-    verdict = judge_challenger(compared, rules, opponent="the champion")
-    gained = compared.gain[rules.metric]
+
+
+def judged(spec: ModelSpec, compared: Comparison, margin: float) -> Trial:
+    """What the gate of the spec says, with a margin of one's own and no guards."""
+    own = {"margin": margin, "min_labels": 100, "min_days": 2, "slices": {}, "calibration_tolerance": None}
+    verdict = judge_challenger(compared, spec.promotion.model_copy(update=own), opponent="the champion")
+    gained = compared.gain[spec.promotion.metric]
     value = 0.0 if gained is None else gained.value
     return Trial(verdict.outcome is Outcome.PASS, value > margin, value)
 
@@ -96,7 +104,8 @@ def challenge(
 def noisy(spec: ModelSpec, rows: pd.DataFrame, scores: Floats, scale: float, rng: np.random.Generator) -> Floats:
     """Scores with noise on each row and on each day."""
     _, days = np.unique(rows[c.PARTITION], return_inverse=True)
-    added = NOISE["rows"] * rng.standard_normal(len(rows)) + NOISE["days"] * rng.standard_normal(days.max() + 1)[days]
+    on_rows, on_days = NOISE[spec.task]
+    added = on_rows * rng.standard_normal(len(rows)) + on_days * rng.standard_normal(days.max() + 1)[days]
     if spec.task == "regression":
         return scores + scale * added * float(rows["_spread"].iloc[0])
     inside = np.clip(scores, 1e-6, 1 - 1e-6)
@@ -112,11 +121,11 @@ def thinned(rows: pd.DataFrame, a_day: int | None, rng: np.random.Generator) -> 
     return shuffled[shuffled.groupby(c.PARTITION).cumcount() < a_day].sort_index()
 
 
-def another_seed(data: Data, a_day: int | None, margin: float, seed: int) -> Trial:
+def another_seed(data: Data, a_day: int | None, seed: int) -> Comparison:
     """The same candidate twice, with two seeds, on one window at a date of its own."""
     rng = np.random.default_rng([1, seed])
     as_of = date(2013, 3, 2) + timedelta(days=int(rng.integers(0, 300)))
-    window = thinned(between(data.frame, as_of - timedelta(days=WINDOW), as_of - timedelta(days=1)), a_day, rng)
+    window = thinned(data.days(as_of - timedelta(days=WINDOW), as_of - timedelta(days=1)), a_day, rng)
     until = (as_of - timedelta(days=HOLDOUT + GAP)).isoformat()
     train = window[window[c.PARTITION] < until]
     holdout = window[window[c.PARTITION] >= (as_of - timedelta(days=HOLDOUT)).isoformat()]
@@ -129,19 +138,17 @@ def another_seed(data: Data, a_day: int | None, margin: float, seed: int) -> Tri
         )
         for number in rng.integers(0, 2**31, 2).tolist()
     )
-    return challenge(spec, holdout, first, second, margin, seed)
+    return challenge(spec, holdout, first, second, seed)
 
 
-def of_noise(
-    data: Data, a_day: int | None, days: int, margin: float, seed: int, *, worse: float = 1.0, stream: int = 2
-) -> Trial:
+def of_noise(data: Data, a_day: int | None, days: int, seed: int, *, worse: float = 1.0, stream: int = 2) -> Comparison:
     """One model's scores with noise on both sides; `worse` is how much more of it the champion has."""
     rng = np.random.default_rng([stream, seed])
     first = date(2013, 3, 2) + timedelta(days=int(rng.integers(0, 300 - days)))
-    rows = thinned(between(data.frame, first, first + timedelta(days=days - 1)), a_day, rng)
+    rows = thinned(data.days(first, first + timedelta(days=days - 1)), a_day, rng)
     scores = rows["_score"].to_numpy()
     challenger, champion = (noisy(data.spec, rows, scores, scale, rng) for scale in (1.0, worse))
-    return challenge(data.spec, rows, challenger, champion, margin, seed)
+    return challenge(data.spec, rows, challenger, champion, seed)
 
 
 def flights(name: str, landed: str, keep: Path) -> Data:
@@ -160,7 +167,7 @@ def flights(name: str, landed: str, keep: Path) -> Data:
             parts.append(part.assign(_score=predict(fitted, part, spec.task)))
         early = between(frame, date(2013, 1, 1), date(2013, 2, 28)).assign(_score=np.nan)
         pd.concat([early, *parts], ignore_index=True).to_parquet(file)
-    frame = pd.read_parquet(file)
+    frame = pd.read_parquet(file).sort_values(c.PARTITION, kind="stable", ignore_index=True)
     return Data(spec, frame.assign(_spread=frame[c.LABEL].std()))
 
 
@@ -205,19 +212,16 @@ def _false_promotions(known: dict[str, Data], trials: int) -> Table:
     table = Table(
         "data", "null", "rows a day", "margin", "gate", "naive rule", "sd of the gain", title="False promotions"
     )
-    kinds: dict[str, Callable[[Data, int | None, float, int], Trial]] = {
+    kinds: dict[str, Callable[[Data, int | None, int], Comparison]] = {
         "another seed": another_seed,
-        "zero gain": lambda data, a_day, margin, seed: of_noise(data, a_day, HOLDOUT, margin, seed),
+        "zero gain": lambda data, a_day, seed: of_noise(data, a_day, HOLDOUT, seed),
     }
     for name, data in known.items():
         for kind, run in kinds.items():
             for a_day in (None, 100):
-                margins = (0.0, data.spec.promotion.margin)
-                done: dict[float, list[Trial]] = {
-                    margin: [run(data, a_day, margin, seed) for seed in track(range(trials), f"{name}, {kind}")]
-                    for margin in margins
-                }
-                for margin, found in done.items():
+                pairs = [run(data, a_day, seed) for seed in track(range(trials), f"{name}, {kind}")]
+                for margin in (0.0, data.spec.promotion.margin):
+                    found = [judged(data.spec, one, margin) for one in pairs]
                     table.add_row(
                         name,
                         kind,
@@ -235,13 +239,14 @@ def _power(known: dict[str, Data], trials: int) -> Table:
     table = Table(
         "data", "metric", "days", "rows a day", "gain found in 80 %", "share found by gain", title="Power, margin 0"
     )
-    degrees = (1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+    degrees = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0)
     for name, data in known.items():
         for days in (7, 14, 28):
             for a_day in (None, 100):
                 curve = []
                 for degree in track(degrees, f"{name}, {days} days"):
-                    found = [of_noise(data, a_day, days, 0.0, seed, worse=degree, stream=3) for seed in range(trials)]
+                    pairs = [of_noise(data, a_day, days, seed, worse=degree, stream=3) for seed in range(trials)]
+                    found = [judged(data.spec, one, 0.0) for one in pairs]
                     share = float(np.mean([one.promoted for one in found]))
                     curve.append((float(np.mean([one.gain for one in found])), share))
                     if share > 0.95:
