@@ -28,6 +28,7 @@ def _all_is_as_if_undisturbed(houses: Houses, kill: Kill) -> None:
         ("score", "Delta commit to scores | after", False),
         ("score", "Delta commit to refused | half", True),
         ("train", "MLflow log_model_artifacts: artifact file | half", True),
+        ("train", "MLflow create_run: database commit | after", True),
         ("train", "MLflow create_model_version: database commit | after", True),
         ("train", "Delta commit to ledger | after", False),
         ("decide", "Delta commit to ledger | half", True),
