@@ -362,6 +362,7 @@ def test_a_shadow_that_gains_is_promoted_by_itself(checked: tuple[Path, list[Sha
     assert promoted.e_value is not None
     assert promoted.e_value >= 1 / 0.2
     assert champion.numbers["challenger"] > champion.numbers["opponent"]
+    assert champion.digest == house.gateways.registry.version(MODEL, 2).digest
     assert champion.training == house.gateways.ledger.entries(MODEL)[-2].training
     assert house.gateways.registry.champion_alias(MODEL) == 2
 
