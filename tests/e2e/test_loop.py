@@ -415,7 +415,12 @@ def test_a_person_approves_and_the_ledger_says_who(
     assert question["subject"] == f"Promote version 1 of {ASKED}?"
     for name in entry.numbers:
         assert f"| {name} |" in question["body"].replace("\\", "")
-    for link in ("[Data Docs](</evenkeel/pages/", f"[MLflow run](<{stack.mlflow_url}", "[MLflow version](<"):
+    for link in (
+        "[Data Docs](</evenkeel/pages/",
+        f"[MLflow run](<{stack.mlflow_url}",
+        "[MLflow version](<",
+        "[Model card](<",
+    ):
         assert link in question["body"]
     assert "nothing waits for an approval" in terminal("approvals")
 

@@ -436,7 +436,7 @@ class Registry:
         if known.dropped_at is not None:
             raise EvenkeelError(
                 f"{model} version {number}: its model file was dropped on {known.dropped_at[:10]}, `training.keep_versions` "
-                "after it was turned down; train again, or rebuild it from its tags"
+                f"after it was turned down; make it again: evenkeel reproduce {model} {number} --keep FOLDER"
             )
         storage: Storage = "pickle" if known.tags.get(STORAGE) == "pickle" else "skops"
         with tempfile.TemporaryDirectory() as folder:

@@ -80,6 +80,12 @@ def attach_card(spec: ModelSpec, version: int, gateways: Gateways) -> None:
         gateways.registry.log_text(found.run.id, f"{_FOLDER}/{name}", text)
 
 
+def card_page(run_id: str, gateways: Gateways) -> str | None:
+    """URL of the attached card in MLflow's UI, or None where no UI is served."""
+    page = gateways.registry.run_page(run_id)
+    return None if page is None else f"{page}/artifacts/{_FOLDER}/{HTML}"
+
+
 def _find(model: str, number: int, gateways: Gateways) -> _Found:
     registry = gateways.registry
     version = registry.version(model, number)

@@ -1,4 +1,4 @@
-"""Buttons on a task: the Data Docs page, the drift report, the MLflow run or version that the task made."""
+"""Buttons on a task: the Data Docs page, the drift report, the MLflow run, version or model card that the task made."""
 
 from __future__ import annotations
 
@@ -48,3 +48,9 @@ class VersionLink(_PageLink):
     """The challenger's version in the MLflow registry."""
 
     page = "MLflow version"
+
+
+class ModelCardLink(_PageLink):
+    """The challenger's model card, among the files of its MLflow run."""
+
+    page = "Model card"

@@ -8,7 +8,7 @@ from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow.as_of import as_of_of_run
 from evenkeel.airflow.need_trigger import DECIDE
-from evenkeel.airflow.operators.links import DataDocsLink, RunLink, VersionLink
+from evenkeel.airflow.operators.links import DataDocsLink, ModelCardLink, RunLink, VersionLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
 from evenkeel.airflow.operators.waiting import WaitingOperator
 from evenkeel.vocabulary.approval import TASK
@@ -120,6 +120,8 @@ class GateChallengerOperator(BaseBranchOperator, StepOperator):
         otherwise: task that follows any other verdict.
     """
 
+    operator_extra_links = (ModelCardLink(),)
+
     def __init__(self, *, if_passed: str, otherwise: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.if_passed, self.otherwise = if_passed, otherwise
@@ -137,8 +139,14 @@ class GateChallengerOperator(BaseBranchOperator, StepOperator):
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Judge."""
         from evenkeel.workflows.challenge import gate_challenger
+        from evenkeel.workflows.model_card import card_page
+        from evenkeel.workflows.train import training_run
 
-        return gate_challenger(spec, as_of_of_run(spec, context), gateways).as_dict()
+        as_of = as_of_of_run(spec, context)
+        verdict = gate_challenger(spec, as_of, gateways)
+        run_id = gateways.staging.get_note(training_run(spec, as_of), "registered")["run_id"]
+        self.pages["Model card"] = card_page(run_id, gateways) or ""
+        return verdict.as_dict()
 
 
 class PromoteChallengerOperator(StepOperator):
