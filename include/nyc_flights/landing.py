@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = "flights"
 
-_LAYOUT = 1
+_LAYOUT = 2
 _MARKER = "_landed.json"
 _STAGING = ".landing"
 _REPLACED = ".replaced"

@@ -60,6 +60,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("air_time", pa.float64()),
             ("cancelled", pa.bool_()),
             ("arrived_late", pa.int64()),
+            ("status", pa.string()),
             ("known_at", _INSTANT),
         ]
     ),
@@ -73,7 +74,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 """Table to columns. `flight_id` is unique over the year; `arrived_late` is 1 for a flight that was more than
-`LATE_MINUTES` late, diverted or cancelled, else 0; delays and `air_time` are minutes, null where nothing flew."""
+`LATE_MINUTES` late, diverted or cancelled, else 0; `status` is `cancelled` for one that never departed, `late` for the
+others of them, else `on_time`; delays and `air_time` are minutes, null where nothing flew."""
 
 
 def package_version() -> str:
@@ -144,11 +146,13 @@ def _outcomes(flights: pd.DataFrame) -> pd.DataFrame:
     arrived = departed + pd.to_timedelta(flights["air_time"], unit="min") + _TAXI
     known = arrived.fillna(departed + _DIVERTED).fillna(scheduled + _CANCELLED)
     late = flights["arr_delay"].isna() | (flights["arr_delay"] > LATE_MINUTES)
+    cancelled = flights["dep_time"].isna()
     return flights.assign(
         departure_delay=flights["dep_delay"],
         arrival_delay=flights["arr_delay"],
-        cancelled=flights["dep_time"].isna(),
+        cancelled=cancelled,
         arrived_late=late.astype("int64"),
+        status=late.map({True: "late", False: "on_time"}).mask(cancelled, "cancelled"),
         known_at=known,
     )
 

@@ -40,6 +40,7 @@ def test_check_passes_the_examples(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "flight_delay: ok (binary, 13 features" in done.stdout
     assert "flight_duration: ok (regression" in done.stdout
+    assert "flight_status: ok (multiclass" in done.stdout
 
 
 def test_check_tells_all_mistakes_at_once(project: Path) -> None:
@@ -102,7 +103,8 @@ def test_status_is_a_table_or_json(project: Path) -> None:
     """Every model has its row before anything was trained; --json is for programs."""
     assert "flight_duration" in evenkeel(project, "status").stdout
     found = json.loads(evenkeel(project, "status", "--json").stdout)
-    assert [(one["model"], one["champion"]) for one in found] == [("flight_delay", None), ("flight_duration", None)]
+    models = ["flight_delay", "flight_duration", "flight_status"]
+    assert [(one["model"], one["champion"]) for one in found] == [(model, None) for model in models]
 
 
 def test_outside_a_project_it_says_so(tmp_path: Path) -> None:

@@ -141,3 +141,11 @@ def test_late_means_over_fifteen_minutes_or_never(year: dict[str, pd.DataFrame])
     assert (outcomes.loc[outcomes["arrival_delay"] == 15, "arrived_late"] == 0).all()
     assert (outcomes.loc[outcomes["arrival_delay"] == 16, "arrived_late"] == 1).all()
     assert outcomes.loc[outcomes["cancelled"], ["departure_delay", "air_time"]].isna().all(axis=None)
+
+
+def test_the_status_of_a_flight_is_one_of_three(year: dict[str, pd.DataFrame]) -> None:
+    """Cancelled is what never departed, late the other flights that count as late, diverted ones among them."""
+    outcomes = year["outcomes"]
+    assert outcomes["status"].value_counts().to_dict() == {"on_time": 249_716, "late": 78_805, "cancelled": 8_255}
+    assert outcomes["status"].eq("cancelled").equals(outcomes["cancelled"])
+    assert outcomes["status"].ne("on_time").equals(outcomes["arrived_late"].eq(1))

@@ -67,17 +67,26 @@ def house(tmp_path: Path, flights: Path, model: str) -> House:
     return _house(tmp_path, model)
 
 
-@pytest.fixture(scope="session")
-def trained_lakes(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> dict[str, Path]:
-    """Both models trained as of 1 February, once; every test gets a copy."""
-    lakes = {}
-    for model in ("flight_delay", "flight_duration"):
-        root = tmp_path_factory.mktemp(model)
-        shutil.copytree(flights, root / "data")
+class TrainedLakes(dict[str, Path]):
+    """By model the folder of a house that was trained as of 1 February, when a test first asks for it."""
+
+    def __init__(self, folders: pytest.TempPathFactory, flights: Path) -> None:
+        super().__init__()
+        self._folders, self._flights = folders, flights
+
+    def __missing__(self, model: str) -> Path:
+        root = self._folders.mktemp(model)
+        shutil.copytree(self._flights, root / "data")
         made = _house(root, model)
         run_training(made.spec, made.at("2013-02-01"), made.gateways)
-        lakes[model] = root
-    return lakes
+        self[model] = root
+        return root
+
+
+@pytest.fixture(scope="session")
+def trained_lakes(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> dict[str, Path]:
+    """Each model trained once; every test gets a copy."""
+    return TrainedLakes(tmp_path_factory, flights)
 
 
 @pytest.fixture

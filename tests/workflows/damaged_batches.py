@@ -750,4 +750,55 @@ SCORES = (
     ),
 )
 
-CATALOGUE = (*SCHEDULE, *INPUTS, *LABELS, *SCORES)
+ROW = "_probability_late"
+
+
+def class_scores(name: str, change: Callable[[pd.DataFrame], pd.DataFrame], says: str) -> Damage:
+    """Damaged scores of a model of several classes; all are refused."""
+    return Damage(name, "scores", change, "refused", says, model="flight_status")
+
+
+CLASS_SCORES = (
+    class_scores(
+        "a class without a probability",
+        lambda f: f.assign(**{ROW: f[ROW].where(f.index != 7)}),
+        f"{NOT_NULL} _sum_of_probabilities: 1 row",
+    ),
+    class_scores(
+        "probabilities that do not add up",
+        lambda f: f.assign(**{ROW: f[ROW].where(f.index != 7, 0.0)}),
+        "to_be_between on _sum_of_probabilities",
+    ),
+    class_scores(
+        "a probability below zero",
+        lambda f: f.assign(**{ROW: f[ROW] - 1, "_probability_on_time": f["_probability_on_time"] + 1}),
+        "to_be_between on _least_probability",
+    ),
+    class_scores(
+        "the same scores for every row",
+        lambda f: f.assign(_probability_on_time=0.8, _probability_late=0.15, _probability_cancelled=0.05),
+        "stdev_to_be_between",
+    ),
+    class_scores(
+        "a class that is not known to the champion",
+        lambda f: f.drop(columns="_probability_cancelled"),
+        "_probability_cancelled",
+    ),
+    class_scores("a class that does not exist", lambda f: f.assign(_prediction="early"), "be_in_set on _prediction"),
+    class_scores("no class", lambda f: f.assign(_prediction=None), f"{NOT_NULL} _prediction"),
+)
+
+CLASS_LABELS = (
+    Damage(
+        "late and on time exchanged",
+        "outcomes",
+        values("status", lambda old: old.replace({"late": "on_time", "on_time": "late"})),
+        "refused",
+        "labels before the holdout: .*expect_column_most_common_value_to_be_in_set on _label",
+        days=WINDOW,
+        step="train",
+        model="flight_status",
+    ),
+)
+
+CATALOGUE = (*SCHEDULE, *INPUTS, *LABELS, *CLASS_LABELS, *SCORES, *CLASS_SCORES)

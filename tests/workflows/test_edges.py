@@ -1,24 +1,19 @@
-"""Edges of the pipelines: repaired data, changed specs, several classes, steps out of turn."""
+"""Edges of the pipelines: repaired data, changed specs, steps out of turn."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 
 from evenkeel.vocabulary.errors import GateRefusedError, LedgerConflictError, SourceError
-from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.workflows import challenge
-from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_scoring, run_training
 from evenkeel.workflows.promote import judge_version, promote_challenger, promote_version, roll_back
-from tests.workflows.conftest import PROJECT, House
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from evenkeel.vocabulary.spec import ModelSpec
+    from tests.workflows.conftest import House
 
 AS_OF = "2013-02-01"
 DAY = "2013-02-05"
@@ -116,43 +111,3 @@ def test_a_rolled_back_champion_keeps_its_promise(trained: House) -> None:
     recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
     assert recorded.champion == 1
     assert recorded.decay != "insufficient_data"
-
-
-def multiclass(house: House) -> ModelSpec:
-    """On time, late or cancelled: a label of three classes, from the same flights."""
-    for file in (house.root / "data" / "flights" / "outcomes").rglob("*.parquet"):
-        rows = pd.read_parquet(file, partitioning=None)
-        late = np.where(rows["arrived_late"] == 1, "late", "on time")
-        rows.assign(outcome=np.where(rows["cancelled"], "cancelled", late)).to_parquet(file, index=False)
-    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
-    content |= {
-        "task": "multiclass",
-        "features": {"numeric": ["hour", "distance"], "categorical": ["carrier", "origin", "dest"]},
-    }
-    del content["inputs"]
-    content["label"] |= {"column": "outcome", "columns": content["label"]["columns"] | {"outcome": "string"}}
-    content["training"] |= {"window": "20d", "holdout": "5d", "candidates": content["training"]["candidates"][1:]}
-    content["promotion"] |= {"metric": "log_loss", "margin": 0.0, "min_days": 2}
-    content["drift"] |= {"window": "3d", "min_rows": 500}
-    content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
-    content["data_gate"] = {"rows": "flights_rows", "scores": "class_scores"}
-    return ModelSpec.model_validate(content)
-
-
-def test_several_classes_go_through_everything(house: House, tmp_path: Path) -> None:
-    """A multiclass model is trained, scored with a probability per class, and checked on the metric it promised."""
-    spec = multiclass(house)
-    decided = run_training(spec, house.at(AS_OF), house.gateways)
-    assert decided.kind == "promoted", decided.reason
-    for day in ("2013-02-04", DAY):
-        run_scoring(spec, spec.partition(day), house.gateways)
-    scores = house.scores(DAY)
-    names = [f"_probability_{name}" for name in ("cancelled", "late", "on time")]
-    assert np.allclose(scores[names].sum(axis=1), 1.0)
-    assert set(scores["_prediction"]) <= {"cancelled", "late", "on time"}
-    recorded = run_drift_check(spec, spec.partition(DAY), house.gateways)
-    assert recorded.decay in {"none", "watch", "drift"}
-    checks = house.gateways.lake.read(spec.model, "drift_checks")
-    assert checks is not None
-    assert "log_loss" in checks["decay_reason"].iloc[0]
-    assert [one.kind for one in house.gateways.ledger.entries(spec.model)] == [Kind.PROMOTED]

@@ -21,7 +21,7 @@ def run(house: House, day: str = DAY) -> score.Published:
     return run_scoring(house.spec, house.spec.partition(day), house.gateways)
 
 
-@pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
+@pytest.mark.parametrize("model", ["flight_delay", "flight_duration", "flight_status"])
 def test_every_row_of_the_day_has_one_score(trained: House) -> None:
     """Rows in are rows scored, by key, in one commit, with the features they were made from (law 9)."""
     published = run(trained)

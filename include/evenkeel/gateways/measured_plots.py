@@ -128,7 +128,7 @@ def classes_figure(measured: Mapping[str, Sequence[ClassShown]]) -> Figure:
     _lines(axes, [(at, f"{one.name}  ({one.labels:,})", False) for at, one in enumerate(first)])
     axes.set_ylim(len(first) - 0.45, -0.55)
     axes.set(xlim=(-0.02, 1.02), xlabel="0: never right, 1: always")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.42 / (0.35 * len(first) + 0.4)), ncols=5, columnspacing=1.4)
+    figure.legend(loc="outside lower center", ncols=5, columnspacing=1.4)
     return figure
 
 

@@ -42,7 +42,6 @@ STYLE: dict[str, Any] = {
     "ytick.color": MUTED,
     "legend.frameon": False,
     "legend.fontsize": 9,
-    "image.cmap": "Blues",
 }
 
 

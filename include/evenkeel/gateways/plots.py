@@ -117,6 +117,7 @@ def _confusion(labels: NDArray[np.generic], predicted: NDArray[np.float64], clas
         normalize="true",
         ax=axes,
         colorbar=False,
+        cmap="Blues",
         values_format=".0%",
         im_kw={"vmin": 0, "vmax": 1},
     )

@@ -37,6 +37,9 @@ CHOICE = "_champion_choice"
 PROBABILITY_PREFIX = "_probability_"
 """Multiclass: one column per class follows this prefix."""
 
+SUM, LEAST, GREATEST = "_sum_of_probabilities", "_least_probability", "_greatest_probability"
+"""At the score gate of a multiclass model only: what its row's probabilities add up to, and the extremes among them."""
+
 REASONS = "_reasons"
 """Quarantined rows: why, one sentence per expectation, joined by `; `."""
 

@@ -104,7 +104,8 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
 def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Measured:
     """Compare the window's inputs and scores with the champion's reference, by the spec's fixed methods.
 
-    A feature that the spec gained or lost since the champion was trained is in only one of them and is left out.
+    The scores of a multiclass model are its probabilities, class by class. A feature that the spec gained or lost since the
+    champion was trained is in only one of them and is left out.
     """
     run = check_run(spec, partition)
     reference = gateways.staging.get(run, "reference")
@@ -112,8 +113,9 @@ def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     if len(current) < spec.drift.min_rows:
         verdict = judge_drift({}, rows=len(current), min_rows=spec.drift.min_rows, share=spec.drift.share)
         return _note(run, "drift", Measured(str(verdict.outcome), verdict.reason, dict(verdict.numbers)), gateways)
-    there = [one for one in (*spec.features.names, c.PREDICTION) if one in reference and one in current]
-    numeric = [*spec.features.numeric, *([] if spec.task == "multiclass" else [c.PREDICTION])]
+    scores = _probabilities(current.columns) if spec.task == "multiclass" else [c.PREDICTION]
+    there = [one for one in (*spec.features.names, *scores) if one in reference and one in current]
+    numeric = [*spec.features.numeric, *scores]
     report = gateways.drift.compare(
         _sample(reference[there], spec),
         _sample(current[there], spec),
@@ -226,13 +228,13 @@ def published_predictions(spec: ModelSpec, scores: pd.DataFrame) -> Predictions:
     """Published scores as predictions; a class that a row has no probability of has probability zero."""
     if spec.task != "multiclass":
         return Predictions(scores[c.PREDICTION].to_numpy(dtype=float))
-    classes = _classes(scores.columns)
-    probabilities = scores[[f"{c.PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=float)
-    return Predictions(np.nan_to_num(probabilities), classes)
+    told = _probabilities(scores.columns)
+    classes = [name.removeprefix(c.PROBABILITY_PREFIX) for name in told]
+    return Predictions(np.nan_to_num(scores[told].to_numpy(dtype=float)), classes)
 
 
-def _classes(columns: Iterable[str]) -> list[str]:
-    return [name.removeprefix(c.PROBABILITY_PREFIX) for name in columns if name.startswith(c.PROBABILITY_PREFIX)]
+def _probabilities(columns: Iterable[str]) -> list[str]:
+    return [name for name in columns if name.startswith(c.PROBABILITY_PREFIX)]
 
 
 def _note(run: str, name: str, measured: Measured, gateways: Gateways) -> Measured:
