@@ -77,7 +77,9 @@ def test_a_search_finds_better_than_the_default(train: pd.DataFrame, tmp_path: P
     assert 0 < (fitted.spread or 0) < 0.2
     assert 0.1 < (fitted.threshold or 0) < 0.7
     assert len(json.dumps(vars(fitted))) < 500  # it goes through XCom
-    tree = staged_candidate(spec, AS_OF, "shallow", gateways)[-1]
+    estimator, size = staged_candidate(spec, AS_OF, "shallow", gateways)
+    tree = estimator[-1]
+    assert size > 0
     assert (tree.max_depth, tree.min_samples_leaf) == (fitted.params["max_depth"], 2)
     assert tree.tree_.n_node_samples[0] == len(train)
 
@@ -128,7 +130,7 @@ def test_lightgbm_needs_no_code_of_ours(train: pd.DataFrame, tmp_path: Path, sto
     fitted = fit_candidate(spec, AS_OF, "lightgbm", gateways)
     assert set(fitted.params) == {"n_estimators", "verbose", "n_jobs", "num_leaves", "learning_rate"}
     assert fitted.value > 0.7
-    estimator = staged_candidate(spec, AS_OF, "lightgbm", gateways)
+    estimator, _ = staged_candidate(spec, AS_OF, "lightgbm", gateways)
     assert classes_of(estimator) == (0.0, 1.0)
     expected = predict(estimator, train, "binary")
     assert expected.mean() == pytest.approx(train[c.LABEL].mean(), abs=0.05)
@@ -234,7 +236,9 @@ def test_a_run_is_not_left_running_by_what_fails(train: pd.DataFrame, tmp_path: 
 
 
 def _spec(candidates: list[dict[str, Any]], trials: int = 20, **more: Any) -> ModelSpec:
-    content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text()) | more
+    content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    content["evaluation"] = content.get("evaluation", {}) | more.pop("evaluation", {})
+    content |= more
     content["training"] |= {"candidates": candidates, "tuning": {"trials": trials}}
     return ModelSpec.model_validate(content)
 
