@@ -49,7 +49,7 @@ def test_a_card_tells_what_is_on_record(trained: House, tmp_path: Path) -> None:
             "Champion since 2013-02-01 05:00Z",
             "became champion",
             "the last 5 days before the as-of",
-            "Permutation importance was not measured",
+            "is shuffled",
             f"evenkeel reproduce {spec.model} 1",
         ):
             assert wanted in text, (place.name, wanted)
@@ -104,7 +104,8 @@ def test_what_was_measured_is_shown_with_its_intervals(trained: House) -> None:
 
 def test_limits_follow_from_what_is_there(trained: House) -> None:
     """What was not measured is said where it was not, and not where it was."""
-    plain, full = model_card("flight_delay", 1, trained.gateways).limits, _evaluated(trained).limits
+    unmeasured = register_again(trained, {}, key="unmeasured")
+    plain, full = model_card("flight_delay", unmeasured, trained.gateways).limits, _evaluated(trained).limits
     for said, there, here in (
         ("No interval was measured", True, False),
         ("It met the baseline", True, False),
@@ -175,7 +176,9 @@ def test_a_life_is_told_from_the_versions_own_side() -> None:
 
 def test_limits_name_where_it_did_worse() -> None:
     """Slices and metrics that fell beyond chance are named, as are those that rest on few labels; long lists are counted."""
-    grounds = Grounds("regression", "champion 3", 400.0, None, None, "1 day", "", 17, "abc+changes", "none", None, 500)
+    grounds = Grounds(
+        "regression", "champion 3", 400.0, None, None, "1 day", "", 17, "abc+changes", "none", None, "no tree", 500
+    )
     worse, chance = Figure(-0.1, -0.2, -0.05), Figure(0.1, -0.1, 0.3)
     metrics = [Measured("mae", Figure(1, 0, 2), Figure(1, 0, 2), worse), Measured("r2", Figure(1, 0, 2), None, chance)]
     slices = [Slice("origin", f"O{number}", 600, Figure(1.0), worse) for number in range(7)]
@@ -189,6 +192,7 @@ def test_limits_name_where_it_did_worse() -> None:
         "Worse than champion 3, beyond chance, in origin O0, origin O1, origin O2, origin O3, origin O4 and 2 more.",
         "Fewer than 500 labels, so hardly measured, in origin tiny.",
         "Not measurable, for want of labels of more than one kind, in origin tiny.",
+        "What moved a single prediction was not computed (SHAP): no tree.",
     ):
         assert sentence in said
     assert not any("seasons" in one or "probabilities" in one for one in said)

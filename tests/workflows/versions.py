@@ -27,13 +27,15 @@ def file_of_run(house: House, name: str) -> dict[str, Any]:
     return found
 
 
-def register_again(house: House, files: Mapping[str, dict[str, Any] | None], *, environment: str | None = "") -> int:
+def register_again(
+    house: House, files: Mapping[str, dict[str, Any] | None], *, environment: str | None = "", key: str = "again"
+) -> int:
     """The number of the new version; `files` are changed ones, or none where None, and so is `environment` where it is given."""
     registry, model = house.gateways.registry, house.spec.model
     first = registry.version(model, 1)
     run, estimator = registry.run(first.run_id), registry.load(model, 1)
     tags = {key: value for key, value in first.tags.items() if key != DIGEST}
-    again = registry.begin(model, "again", name="again", tags=tags)
+    again = registry.begin(model, key, name=key, tags=tags)
     registry.log(again, params=run.params, metrics=run.metrics)
     for name in {SPEC, CANDIDATE, TRAINING_SET, *files}:
         content = files[name] if name in files else file_of_run(house, name)

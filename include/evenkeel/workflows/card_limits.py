@@ -30,6 +30,7 @@ class Grounds:
     code: str
     calibration: str
     threshold: float | None
+    shap_reason: str | None
     few: int
 
 
@@ -107,7 +108,8 @@ def _of_what_is_known_of_it(
     else:
         yield "Importance says what it uses, not what causes the outcome; features that go together share theirs."
     if shap is None:
-        yield "What moved a single prediction was not computed (SHAP)."
+        why = f": {grounds.shap_reason}" if grounds.shap_reason else ""
+        yield f"What moved a single prediction was not computed (SHAP){why}."
     if grounds.task == "binary" and grounds.threshold is None:
         yield "It gives probabilities; from which one on the answer is yes was not chosen."
     if grounds.task != "regression" and grounds.calibration == "none":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,7 @@ def _card(found: _Found, entries: list[Entry] | None) -> ModelCard:
         code=found.tag("code"),
         calibration=found.candidate.get("calibration", "none"),
         threshold=found.evaluation.get("threshold"),
+        shap_reason=found.evaluation.get("shap_reason"),
         few=int(spec["promotion"].get("min_labels", 0)),
     )
     return ModelCard(
@@ -273,7 +275,7 @@ def _weights(rows: Iterable[Mapping[str, Any]] | None) -> tuple[Weight, ...] | N
 
 
 def _figure(content: Mapping[str, Any] | None) -> Figure | None:
-    if content is None or content.get("value") is None:
+    if content is None or content.get("value") is None or not math.isfinite(content["value"]):
         return None
     return Figure(float(content["value"]), content.get("low"), content.get("high"))
 

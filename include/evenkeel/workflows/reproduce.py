@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.decisions.reproduction import Apart, Difference, Reproduction, judge_reproduction
 from evenkeel.gateways.clean_room import CleanRoom
+from evenkeel.gateways.model_file import FILE_OF_STORAGE
 from evenkeel.vocabulary.errors import EvenkeelError
 from evenkeel.workflows.evidence import python_of, threads_of
 from evenkeel.workflows.lineage import ENVIRONMENT
@@ -91,10 +92,11 @@ def reproduce(
 
 def rebuild_into(model: str, number: int, folder: Path, gateways: Gateways) -> dict[str, Any]:
     """Rebuild a version in this process; leave its model file, its predictions and a note in a folder, and return the note."""
-    made = rebuild(read_record(model, number, gateways), gateways)
+    recorded = read_record(model, number, gateways)
+    made = rebuild(recorded, gateways)
     note = _note(made)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.skops").write_bytes(made.file)
+    (folder / FILE_OF_STORAGE[recorded.candidate.storage]).write_bytes(made.file)
     made.predictions.to_parquet(folder / "predictions.parquet", index=False)
     (folder / _NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     return note
