@@ -41,7 +41,8 @@ def make_project(root: Path, *, patience: str = "1m") -> Path:
     }  # labels that flip are what this is about
     spec["training"] |= {"window": "10d", "holdout": "3d"}
     spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
-    spec["promotion"] |= {"min_days": 2}
+    # Two days are few to be sure of a gain by, and a label that flips turns every slice and every probability with it.
+    spec["promotion"] |= {"min_days": 2, "alpha": 0.2, "slices": {}, "calibration_tolerance": None}
     spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
     spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
