@@ -40,12 +40,12 @@ def test_each_row_has_a_probability_of_each_class(trained: House) -> None:
 
 
 def test_the_check_measures_the_metric_that_was_promised(trained: House) -> None:
-    """Decay is reckoned in log loss, on the labels that matured."""
+    """Decay is reckoned in macro F1, on the labels that matured."""
     recorded = run_drift_check(scored(trained).spec, trained.spec.partition(DAYS[-1]), trained.gateways)
     assert recorded.decay in {"none", "watch", "drift"}
     checks = trained.gateways.lake.read(trained.spec.model, "drift_checks")
     assert checks is not None
-    assert "log_loss" in checks["decay_reason"].iloc[0]
+    assert "f1_macro" in checks["decay_reason"].iloc[0]
 
 
 def test_the_check_sees_probabilities_that_moved(trained: House) -> None:

@@ -19,7 +19,7 @@ from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
 from evenkeel.workflows.data_gate import gate_partition, refuse_critical
 from evenkeel.workflows.ledger import AS_OF_CHAMPION, CURRENT_CHAMPION, champion_of
 from evenkeel.workflows.predict import predict_version
-from evenkeel.workflows.shadow_scores import gate_shadow, pinned_shadow, publish_shadow, score_beside
+from evenkeel.workflows.shadow_scores import gate_shadow, pinned_shadow, publish_shadow, score_beside, with_extremes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +206,7 @@ def validate_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) -
             "clear one of them"
         )
     validation = gateways.expectations.validate(
-        _with_extremes(scored), spec.data_gate.scores, run_name=what, key=spec.rows.key, draw=gateways.draws_pages
+        with_extremes(scored), spec.data_gate.scores, run_name=what, key=spec.rows.key, draw=gateways.draws_pages
     )
     page = scores_docs_name(spec, partition)
     if gateways.draws_pages:
@@ -283,15 +283,6 @@ def _scores(spec: ModelSpec, version: int, frame: pd.DataFrame, gateways: Gatewa
         return {}
     found = predict_version(spec, version, frame, gateways)
     return _score_columns(spec, found.values, tuple(found.classes))
-
-
-def _with_extremes(scored: pd.DataFrame) -> pd.DataFrame:
-    """For a suite that cannot know the classes; null where a probability is."""
-    told = scored.filter(regex=f"^{c.PROBABILITY_PREFIX}")
-    if told.empty:
-        return scored
-    found = {c.SUM: told.sum(axis=1, skipna=False), c.LEAST: told.min(axis=1, skipna=False)}
-    return scored.assign(**found, **{c.GREATEST: told.max(axis=1, skipna=False)})
 
 
 def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def gate_shadow(
             theirs = _said(run, shards, gateways)
             if len(theirs) != len(scored):
                 raise EvenkeelError(f"{what}: {len(theirs)} scores for {len(scored)} rows")
-            frame = _in_its_words(scored, theirs)
+            frame = with_extremes(_in_its_words(scored, theirs))
             suite = spec.data_gate.scores
             refuse_critical(
                 gateways.expectations.validate(frame, suite, run_name=what, key=spec.rows.key, draw=False), what
@@ -87,6 +87,15 @@ def gate_shadow(
         refused = str(error)
     gateways.staging.put_note(run, "shadow", {"refused": refused})
     return refused
+
+
+def with_extremes(scored: pd.DataFrame) -> pd.DataFrame:
+    """Scores as a suite sees them that cannot know the classes: what a row's probabilities add up to, and the extremes."""
+    told = scored.filter(regex=f"^{c.PROBABILITY_PREFIX}")
+    if told.empty:
+        return scored
+    found = {c.SUM: told.sum(axis=1, skipna=False), c.LEAST: told.min(axis=1, skipna=False)}
+    return scored.assign(**found, **{c.GREATEST: told.max(axis=1, skipna=False)})
 
 
 def publish_shadow(
