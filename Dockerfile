@@ -26,6 +26,7 @@ COPY --from=dependencies /opt/venv /opt/venv
 COPY --from=wheel /wheels /wheels
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 WORKDIR /opt/evenkeel
+COPY constraints.txt ./
 COPY config config
 COPY dags dags
 COPY plugins plugins

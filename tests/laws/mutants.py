@@ -463,7 +463,14 @@ MUTATIONS = (
         first="without_results",
     ),
     one(14, "a file without a column is nulls", SOURCES, "    _every_file_has(dataset, list(table.columns))\n", ""),
-    one(14, "an empty partition is scored", SCORE, "    if frame.empty:\n", "    if False:\n", first="empty batch"),
+    one(
+        14,
+        "an empty partition is scored",
+        SCORE,
+        "    if frame.empty:\n        raise GateRefusedError(",
+        "    if False:\n        raise GateRefusedError(",
+        first="empty batch",
+    ),
     one(
         14,
         "nobody knows how many rows are usual",

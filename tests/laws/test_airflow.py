@@ -47,7 +47,7 @@ class Pushed:
         self.there[self.task, key] = value
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self.there[task_ids, key]
+        return self.there.get((task_ids, key))
 
 
 class Events(dict[Any, Any]):

@@ -16,7 +16,11 @@ from evenkeel.vocabulary.settings import VARIABLES
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text()
 TARGETS = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.M)
-COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = {
+    name
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    if not command.hidden
+}
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

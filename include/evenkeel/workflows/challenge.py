@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    import numpy as np
-    from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
     from evenkeel.decisions.comparison import Predictions
@@ -102,7 +100,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     fitted = gateways.staging.get_note(run, f"fitted_{name}")
     threshold = fitted.get("threshold")
     compared = compare_on(spec, holdout, predicted, opponent.predicted, threshold)
-    learnt = _learnt_from(spec, train, holdout, predicted.values)
+    learnt = _learnt_from(spec, train, holdout, predicted)
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
     held_by = gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
@@ -218,11 +216,14 @@ def _opponent(
     return _Opponent(name, number, None, baseline_predictions(spec, train, holdout, classes))
 
 
-def _learnt_from(
-    spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: NDArray[np.float64]
-) -> pd.DataFrame:
-    unseen: dict[str, Any] = {PART: "train", c.PREDICTION: math.nan}
-    seen: dict[str, Any] = {PART: "holdout", c.PREDICTION: predicted if predicted.ndim == 1 else predicted.max(axis=1)}
+def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: Predictions) -> pd.DataFrame:
+    """Both parts, with what the challenger says of the one it had not seen: its drift check's reference."""
+    found = predicted.values
+    said = {c.PREDICTION: found if found.ndim == 1 else found.max(axis=1)}
+    if found.ndim > 1:
+        said |= {f"{c.PROBABILITY_PREFIX}{name}": found[:, place] for place, name in enumerate(predicted.classes)}
+    unseen: dict[str, Any] = {PART: "train", **dict.fromkeys(said, math.nan)}
+    seen: dict[str, Any] = {PART: "holdout", **said}
     parts = [train.assign(**unseen), holdout.assign(**seen)]
     keep = [
         *spec.rows.key,
@@ -230,7 +231,7 @@ def _learnt_from(
         *spec.features.names,
         *spec.carried,
         c.LABEL,
-        c.PREDICTION,
+        *said,
         PART,
         c.PARTITION,
     ]

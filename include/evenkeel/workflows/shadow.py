@@ -51,16 +51,13 @@ class ShadowJudged:
 
 @dataclass(frozen=True)
 class _Compared:
-    """The shadow and the champion on the rows whose labels have matured: the gain of each day, and both over all days.
-
-    `against` is what their slices and calibration say against the shadow, in words; empty where nothing.
-    """
+    """The shadow and the champion on the rows whose labels have matured: the gain of each day, and both over all days."""
 
     gains: list[float]
     labels: int
     shadow: float
     champion: float
-    against: str = ""
+    known: pd.DataFrame | None = None
 
 
 def judge_shadow(spec: ModelSpec, partition: Partition, gateways: Gateways) -> ShadowJudged:
@@ -87,7 +84,7 @@ def judge_shadow(spec: ModelSpec, partition: Partition, gateways: Gateways) -> S
             partition.key, "none", f"the champion beside shadow {shadow.version} was replaced as of this check"
         )
     compared = _compare(spec, as_of, shadow, champion.version, gateways)
-    verdict = _verdict(spec, as_of, shadow, champion.version, compared)
+    verdict = _verdict(spec, as_of, shadow, champion.version, compared, gateways)
     if verdict.outcome is ShadowOutcome.CONTINUE:
         return ShadowJudged(
             partition.key,
@@ -118,7 +115,9 @@ def _found(entries: list[Entry], as_of: datetime) -> Entry | None:
     return standing_shadow([one for one in entries if one.effective_at < as_of])
 
 
-def _verdict(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, compared: _Compared) -> ShadowVerdict:
+def _verdict(
+    spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, compared: _Compared, gateways: Gateways
+) -> ShadowVerdict:
     ended = as_of >= _last_label(spec, shadow)
     verdict = judge_shadow_days(
         compared.gains,
@@ -132,13 +131,15 @@ def _verdict(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, com
     )
     reason = f"shadow {shadow.version} beside champion {champion}: {verdict.reason}"
     outcome = verdict.outcome
+    if outcome is ShadowOutcome.PROMOTE and compared.known is not None:
+        against = _against(spec, compared.known, gateways)
+        if against:
+            outcome = ShadowOutcome.DROP if ended else ShadowOutcome.CONTINUE
+            reason += f"; but {against}"
     if outcome is ShadowOutcome.PROMOTE and spec.promotion.mode == "approval":
         outcome = ShadowOutcome.DROP if ended else ShadowOutcome.CONTINUE
         command = f"evenkeel promote {spec.model} {shadow.version} --as-of {as_of.isoformat()}"
         reason += "; nobody promoted it within its term" if ended else f"; a person may promote it: {command}"
-    if outcome is ShadowOutcome.PROMOTE and compared.against:
-        outcome = ShadowOutcome.DROP if ended else ShadowOutcome.CONTINUE
-        reason += f"; but {compared.against}"
     # What the shadow did beside the champion is what it promises as one.
     both = {"challenger": compared.shadow, "opponent": compared.champion}
     finite = {name: one if math.isfinite(one) else None for name, one in both.items()}
@@ -159,7 +160,7 @@ def _compare(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, gat
         gain(spec.promotion.metric, *_measured(spec, day)) for _, day in known.groupby(known[c.PARTITION].astype(str))
     ]
     finite = [one for one in gains if math.isfinite(one)]
-    return _Compared(finite, len(known), *_measured(spec, known), _against(spec, known, gateways))
+    return _Compared(finite, len(known), *_measured(spec, known), known)
 
 
 def _against(spec: ModelSpec, known: pd.DataFrame, gateways: Gateways) -> str:
