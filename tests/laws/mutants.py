@@ -38,6 +38,7 @@ EXPECTATIONS, FINDINGS = "gateways/expectations.py", "gateways/findings.py"
 LEDGER, SCORE, TRAIN, CHALLENGE = (f"workflows/{name}.py" for name in ("ledger", "score", "train", "challenge"))
 CHECK, GATE, PROMOTE, NEEDS = (f"workflows/{name}.py" for name in ("drift_check", "data_gate", "promote", "needs"))
 RETRAINING, DRIFT = "decisions/retraining.py", "decisions/drift.py"
+PROMOTION, FOLDS, LINEAGE = "decisions/promotion.py", "decisions/folds.py", "workflows/lineage.py"
 AS_OF, DECLARE, TURNS = "airflow/as_of.py", "airflow/declare.py", "airflow/fair_turns.py"
 
 TIMES = "for column in filter(None, (table.known_at, table.ingested_at)):"
@@ -587,5 +588,103 @@ MUTATIONS = (
                 "            for ghost in []:\n                if DIGEST",
             ),
         ),
+    ),
+    # Training and promotion
+    one(
+        15,
+        "the holdout follows the training rows at once",
+        TRAIN,
+        "train_until = min(gap_from, holdout_from - spec.label.maturation)",
+        "train_until = holdout_from",
+        first="the_split",
+    ),
+    one(
+        15,
+        "a fold is measured on the day after",
+        FOLDS,
+        "return min(back(test.start, gap, test.timezone), test.start - maturation)",
+        "return test.start",
+        first="folds",
+    ),
+    one(
+        16,
+        "a version does not say its lock",
+        LINEAGE,
+        '        "evenkeel.lock": lock_hash(gateways.settings.project),\n',
+        "",
+    ),
+    one(
+        16,
+        "a version is rebuilt with another seed",
+        "workflows/rebuild.py",
+        'update={"seed": recorded.seed}',
+        'update={"seed": recorded.seed + 1}',
+        first="made_again",
+    ),
+    one(
+        17,
+        "the larger metric wins",
+        PROMOTION,
+        "    if gain.low <= rules.margin:\n",
+        "    if gain.value <= rules.margin:\n",
+        first="noise",
+    ),
+    one(
+        17,
+        "rows are drawn as if they were days",
+        "decisions/comparison.py",
+        "keys, places = np.unique(days, return_inverse=True)",
+        "keys, places = np.unique(np.arange(len(days)), return_inverse=True)",
+        first="noise",
+    ),
+    one(
+        17,
+        "the champion again is promoted",
+        PROMOTION,
+        "        if gain.high <= rules.margin:\n            return Verdict(Outcome.REFUSE,",
+        "        if gain.high <= rules.margin:\n            return Verdict(Outcome.PASS,",
+        first="champion_again",
+    ),
+    one(18, "few labels decide", PROMOTION, "compared.labels < rules.min_labels", "False", first="too_little"),
+    one(18, "few days decide", PROMOTION, "compared.days < rules.min_days", "False", first="too_little"),
+    one(
+        18,
+        "a challenger is promoted that no gate passed",
+        PROMOTE,
+        "    if kind is Kind.PROMOTED and not passed:\n",
+        "    if False:\n",
+        first="cannot_judge",
+    ),
+    one(
+        19,
+        "who was rolled back is not barred",
+        "workflows/ledger.py",
+        "            found[one.previous_version] = one\n",
+        "            pass\n",
+        first="does_not_return",
+    ),
+    one(
+        19,
+        "a rollback again goes one further back",
+        PROMOTE,
+        'entry_id = f"rolled_back/{as_of.isoformat()}"',
+        'entry_id = f"rolled_back/{as_of.isoformat()}/{len(gateways.ledger.entries(spec.model))}"',
+        first="one_entry",
+    ),
+    one(
+        31,
+        "the ledger's digest is not looked at",
+        REGISTRY,
+        "        if digest is not None and digest != found:\n",
+        "        if False:\n",
+        first="ledger_does_not_know",
+    ),
+    one(
+        31,
+        "nobody asks the ledger for the digest",
+        "workflows/predict.py",
+        "digest = digest_of(gateways.ledger.entries(spec.model), number)",
+        "digest = None",
+        first="ledger_does_not_know",
     ),
 )
