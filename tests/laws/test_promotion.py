@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import skops.io
 from scipy.stats import binom
-from sklearn.dummy import DummyClassifier
 
 from evenkeel.decisions.comparison import Predictions, compare
 from evenkeel.decisions.folds import expanding_folds
@@ -17,6 +15,7 @@ from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.gateways.registry import DIGEST
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.tables import SCORES
 from evenkeel.vocabulary.verdict import Outcome
 from evenkeel.workflows import train
 from evenkeel.workflows.ledger import Kind
@@ -172,15 +171,13 @@ def test_law_19_who_was_rolled_back_does_not_return_by_itself(back: House) -> No
 
 
 def test_law_31_a_file_that_the_ledger_does_not_know_is_not_loaded(lived: House) -> None:
-    """With file and tag both forged, the champion does not score: the ledger holds another digest (law 31)."""
-    (tag,) = {lived.gateways.registry.version(lived.spec.model, 1).tags[DIGEST]}
-    file = next(
-        one
-        for one in (lived.root / "mlartifacts").rglob("model.skops")
-        if hashlib.sha256(one.read_bytes()).hexdigest() == tag
-    )
-    with file.open("wb") as forged:
-        skops.io.dump(DummyClassifier().fit([[0], [1]], [0, 1]), forged)
-    lived.gateways.registry.tag_version(lived.spec.model, 1, {DIGEST: hashlib.sha256(file.read_bytes()).hexdigest()})
+    """With file and tag of the champion both changed in MLflow, it does not score: the ledger holds another digest (law 31)."""
+    registry, model = lived.gateways.registry, lived.spec.model
+    with sqlite3.connect(lived.root / "mlflow.db") as database:
+        other = "SELECT {0} FROM model_versions WHERE version = 2"
+        change = "UPDATE model_versions SET source = ({0}), storage_location = ({1}) WHERE version = 1"
+        database.execute(change.format(other.format("source"), other.format("storage_location")))
+    registry.tag_version(model, 1, {DIGEST: registry.version(model, 2).tags[DIGEST]})
     with pytest.raises(EvenkeelError, match="the ledger says"):
         run_scoring(lived.spec, lived.spec.partition(DAY), lived.gateways)
+    assert DAY not in lived.gateways.lake.partitions(model, SCORES)
