@@ -81,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> Path:
     content["training"]["candidates"] = [
         one for one in content["training"]["candidates"] if one["name"] == "boosted_trees"
     ]
-    content["promotion"] |= {"min_days": 2}
+    content["promotion"] |= {"min_days": 2, "alpha": 0.2, "slices": {}, "calibration_tolerance": None}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
     (root / "config" / "models").mkdir()
