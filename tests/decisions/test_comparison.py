@@ -88,6 +88,17 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert 3 <= missed <= 27
 
 
+def test_an_interval_holds_its_own_value() -> None:
+    """A calibration error is larger on draws of days than on all of them, and its interval lies around it all the same."""
+    rng = np.random.default_rng(3)
+    true = rng.uniform(0.1, 0.5, DAYS * 400)
+    labels, days = (rng.random(len(true)) < true).astype(float), np.repeat(np.arange(DAYS), 400)
+    found = compare("binary", "roc_auc", labels, days, Predictions(true), Predictions(true), alpha=0.05, seed=0)
+    for one in found.challenger.values():
+        assert one is not None
+        assert one.low < one.value < one.high
+
+
 def test_slices_are_measured_where_they_have_labels() -> None:
     """Each value of a column has its own gain on its own rows; one of a handful of rows has none."""
     rows = stormy(4)

@@ -117,7 +117,11 @@ def prepare(root: str, state: str) -> None:
     elif state == "trained":
         run_training(spec, scratch.at(TRAINED), gateways)
     elif state == "trained twice":
-        rules = {"margin": -1e6, "slices": {}, "calibration_tolerance": None}  # two days of another fit are no gain for sure
+        rules = {
+            "margin": -1e6,
+            "slices": {},
+            "calibration_tolerance": None,
+        }  # two days of another fit are no gain for sure
         promoting = spec.model_copy(update={"promotion": spec.promotion.model_copy(update=rules)})
         assert run_training(promoting, scratch.at(AGAIN), gateways).champion == 2
     elif state == "alias moved":

@@ -26,7 +26,7 @@ def mean_of_days(
     independent. What is drawn with replacement are therefore blocks of `block` consecutive days, the first following the last
     (circular block bootstrap):
 
-        m* = mean of the first n of ceil(n / b) blocks drawn,   interval = m + w (quantiles of m* - m)
+        m* = mean of the first n of ceil(n / b) blocks drawn,   interval = m + w (quantiles of m* less their mean)
 
     with n days, block length b, k = n / b and w = sqrt(k / (k - 1)) t / z, which undoes the narrowness of quantiles drawn from
     few blocks: t and z are the level's quantiles of Student's law with k - 1 degrees of freedom and of the normal law.
@@ -83,7 +83,8 @@ def estimate_of_draws(value: float, drawn: NDArray[np.float64], days: int, lengt
     blocks = days / length
     upper = (1 + level) / 2
     widening = np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, upper) / ndtri(upper)
-    tails = np.quantile(drawn - value, [1 - upper, upper]) * widening
+    # Less their own mean: what cannot be negative, such as a calibration error, is larger on draws than on all days.
+    tails = np.quantile(drawn - drawn.mean(), [1 - upper, upper]) * widening
     return Estimate(value, value + float(tails[0]), value + float(tails[1]), days)
 
 
