@@ -124,8 +124,9 @@ def test_law_17_the_champion_again_is_not_promoted(lived: House) -> None:
 
 @pytest.mark.parametrize("rule", [{"min_labels": 10**6}, {"min_days": 60}])
 def test_law_18_too_little_decides_nothing(lived: House, rule: dict[str, Any]) -> None:
-    """Too few labels, or labels of too few days, are inconclusive, however large the gain (law 18)."""
-    decided = run_training(with_promotion(lived.spec, margin=0.0, **rule), lived.at(TRAINED), lived.gateways)
+    """Too few labels, or labels of too few days, are inconclusive, however far the gain is beyond the margin (law 18)."""
+    spec = with_promotion(lived.spec, margin=-1e6, slices={}, calibration_tolerance=None, **rule)
+    decided = run_training(spec, lived.at(TRAINED), lived.gateways)
     entry = lived.gateways.ledger.entries(lived.spec.model)[-1]
     assert (decided.kind, entry.verdict, decided.champion) == ("kept", "inconclusive", 1)
 
