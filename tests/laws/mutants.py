@@ -663,12 +663,21 @@ MUTATIONS = (
         "            pass\n",
         first="does_not_return",
     ),
-    one(
+    Mutation(
         19,
         "a rollback again goes one further back",
-        PROMOTE,
-        'entry_id = f"rolled_back/{as_of.isoformat()}"',
-        'entry_id = f"rolled_back/{as_of.isoformat()}/{len(gateways.ledger.entries(spec.model))}"',
+        (
+            Edit(
+                PROMOTE,
+                'entry_id = f"rolled_back/{as_of.isoformat()}"',
+                'entry_id = f"rolled_back/{as_of.isoformat()}/{len(gateways.ledger.entries(spec.model))}"',
+            ),
+            Edit(
+                PROMOTE,
+                "        if champion is not None and champion.kind is Kind.ROLLED_BACK and _same_day(",
+                "        if champion is not None and champion.kind is Kind.KEPT and _same_day(",
+            ),
+        ),
         first="one_entry",
     ),
     one(
