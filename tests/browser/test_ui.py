@@ -144,7 +144,7 @@ def test_a_backfill_is_started_in_the_dialog(screen: Screen, stack: LocalStack) 
     screen.open(f"/dags/{MODEL}_score")
     screen.click("[data-testid=trigger-dag-button]")
     screen.click("[role=dialog] label", "Backfill")
-    for place, day, shown in ((0, "2013/02/01", "Feb 1, 2013"), (1, "2013/02/03", "Feb 3, 2013")):
+    for place, day, shown in ((0, "2013/02/01", "Feb 01, 2013"), (1, "2013/02/03", "Feb 03, 2013")):
         screen.click("[data-testid=datetime-input]", nth=place)
         screen.see('input[placeholder="YYYY/MM/DD"]').send_keys(day, Keys.TAB)
         screen.click("[role=dialog] p", "Date Range")
