@@ -75,7 +75,7 @@ def appraise(
     permuted = _permuted(spec, estimator, holdout)
     shapley = explain_by_shap(estimator, holdout, rows=spec.evaluation.explained_rows, seed=spec.training.seed)
     record = {
-        "fairness": [one for group in groups for one in _plain_fairness(group)],
+        "fairness": [one for group in groups for one in plain_fairness(group)],
         "importance": [_plain_importance(one) for one in permuted.importances],
         "shap": [_plain_importance(one) for one in shapley.importances] or None,
         "shap_reason": shapley.reason,
@@ -131,25 +131,40 @@ def _explained_figures(spec: ModelSpec, permuted: Explained, shapley: Explained)
     return found
 
 
-def _plain_fairness(found: Fairness) -> list[dict[str, Any]]:
-    rates = {"demographic_parity": "selection_rate", "equalized_odds": "true_positive_rate"}
+def plain_fairness(found: Fairness) -> list[dict[str, Any]]:
+    """How far the groups of a column are apart, and which two are: by a loss the largest is the worst, by a rate the smallest.
+
+    Equalized odds is the difference of one of two rates, and the groups are those that this one tells apart.
+    """
     plain = []
     for measure, difference in found.differences.items():
-        rate = rates.get(measure, measure)
-        ranked = sorted(
-            (one for one in found.groups if math.isfinite(one.figures.get(rate, math.nan))),
-            key=lambda one: one.figures[rate],
-        )
+        rate = _rate_behind(measure, found)
+        there = [one for one in found.groups if math.isfinite(one.figures.get(rate, math.nan))]
+        loss = rate == "false_positive_rate" or not GREATER_IS_BETTER.get(rate, True)
+        ranked = [one.name for one in sorted(there, key=lambda one: one.figures[rate], reverse=loss)]
         plain.append(
             {
                 "column": found.column,
                 "measure": measure,
                 "difference": _finite(difference),
-                "worst": ranked[0].name if ranked else "",
-                "best": ranked[-1].name if ranked else "",
+                "worst": ranked[0] if ranked else "",
+                "best": ranked[-1] if ranked else "",
             }
         )
     return plain
+
+
+def _rate_behind(measure: str, found: Fairness) -> str:
+    if measure == "demographic_parity":
+        return "selection_rate"
+    if measure != "equalized_odds":
+        return measure
+
+    def apart(rate: str) -> float:
+        figures = [one.figures[rate] for one in found.groups if math.isfinite(one.figures[rate])]
+        return max(figures) - min(figures) if figures else -1.0
+
+    return max(("true_positive_rate", "false_positive_rate"), key=apart)
 
 
 def _plain_importance(one: Any) -> dict[str, Any]:
