@@ -16,7 +16,7 @@ from evenkeel.gateways.lake import Lake, content_hash
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError
 from evenkeel.vocabulary.tables import QUARANTINE, SCORES, TRAINING_SETS
-from evenkeel.workflows import challenge, drift_check, maintain, promote, score, train
+from evenkeel.workflows import challenge, drift, drift_check, maintain, performance, promote, score, train
 from tests.laws.house import DAY, SCORED, as_run, each
 from tests.laws.pipelines import (
     ACTING,
@@ -167,8 +167,8 @@ def scoring_steps(house: House) -> Iterator[Any]:
 def check_steps(house: House) -> Iterator[Any]:
     spec, partition, gateways = house.spec, house.spec.partition(SCORED[-1]), house.gateways
     yield drift_check.gather_window(spec, partition, gateways)
-    yield drift_check.measure_drift(spec, partition, gateways)
-    yield drift_check.measure_performance(spec, partition, gateways)
+    yield drift.measure_drift(spec, partition, gateways)
+    yield performance.measure_performance(spec, partition, gateways)
     yield drift_check.record_check(spec, partition, gateways)
 
 

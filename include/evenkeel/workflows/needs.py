@@ -15,7 +15,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.partition import partitions_between
 from evenkeel.vocabulary.tables import CHECKS, REFUSED, SCORES
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.drift_check import window_of
+from evenkeel.workflows.check_window import window_of
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind, crownings
 from evenkeel.workflows.retrain import signal_id
 from evenkeel.workflows.stale import stale_partitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evenkeel.vocabulary.errors import GateRefusedError
-from evenkeel.workflows import challenge, drift_check, promote, retrain, score, shadow, train
+from evenkeel.workflows import challenge, drift, drift_check, performance, promote, retrain, score, shadow, train
 from evenkeel.workflows.ledger import AS_OF_CHAMPION
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def run_drift_check(
     """Check one partition for drift and decay, judge the shadow where the spec has one, and put the answers on record."""
     told = _teller(watch)
     told("gather", drift_check.gather_window(spec, partition, gateways))
-    told("drift", drift_check.measure_drift(spec, partition, gateways))
-    told("performance", drift_check.measure_performance(spec, partition, gateways))
+    told("drift", drift.measure_drift(spec, partition, gateways))
+    told("performance", performance.measure_performance(spec, partition, gateways))
     if spec.promotion.shadow is not None:  # before the record: a check on record has decided
         told("shadow", shadow.judge_shadow(spec, partition, gateways))
     return told("record", drift_check.record_check(spec, partition, gateways))

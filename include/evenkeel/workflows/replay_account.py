@@ -12,7 +12,7 @@ from evenkeel.decisions.uncertainty import difference_of_days, mean_of_days
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.replay import Day, Decided, PolicyAccount, Refused, ReplayAccount
 from evenkeel.vocabulary.tables import CHECKS, SCORES
-from evenkeel.workflows.drift_check import measure_scores
+from evenkeel.workflows.check_window import measure_scores
 from evenkeel.workflows.evidence import code_version, environment_hash
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind

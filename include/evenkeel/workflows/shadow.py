@@ -16,7 +16,7 @@ from evenkeel.vocabulary.partition import partitions_between
 from evenkeel.vocabulary.tables import SCORES, SHADOW_SCORES
 from evenkeel.vocabulary.verdict import Outcome
 from evenkeel.workflows.bar import refuse_barred, refuse_without_file
-from evenkeel.workflows.drift_check import measure_scores, published_predictions
+from evenkeel.workflows.check_window import measure_scores, published_predictions
 from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.ledger import Entry, Kind, champion_met, digest_to_record, standing_shadow, term_end

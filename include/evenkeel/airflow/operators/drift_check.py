@@ -45,7 +45,7 @@ class MeasureDriftOperator(StepOperator):
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Measure."""
-        from evenkeel.workflows.drift_check import measure_drift
+        from evenkeel.workflows.drift import measure_drift
 
         measured = measure_drift(spec, partition_of_run(spec, context), gateways)
         self.pages["Drift report"] = page_url(measured.page) or ""
@@ -57,7 +57,7 @@ class MeasurePerformanceOperator(StepOperator):
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Measure."""
-        from evenkeel.workflows.drift_check import measure_performance
+        from evenkeel.workflows.performance import measure_performance
 
         return measure_performance(spec, partition_of_run(spec, context), gateways)
 
