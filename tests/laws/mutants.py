@@ -38,6 +38,7 @@ EXPECTATIONS, FINDINGS = "gateways/expectations.py", "gateways/findings.py"
 LEDGER, SCORE, TRAIN, CHALLENGE = (f"workflows/{name}.py" for name in ("ledger", "score", "train", "challenge"))
 CHECK, GATE, PROMOTE, NEEDS = (f"workflows/{name}.py" for name in ("drift_check", "data_gate", "promote", "needs"))
 RETRAINING, DRIFT = "decisions/retraining.py", "decisions/drift.py"
+CALIBRATED = "decisions/calibrated.py"
 PROMOTION, FOLDS, LINEAGE = "decisions/promotion.py", "decisions/folds.py", "workflows/lineage.py"
 AS_OF, DECLARE, TURNS = "airflow/as_of.py", "airflow/declare.py", "airflow/fair_turns.py"
 
@@ -49,7 +50,7 @@ MUTATIONS = (
         1,
         "a check acts from the clock",
         (
-            Edit(CHECK, "from datetime import timedelta\n", "from datetime import UTC, datetime, timedelta\n"),
+            Edit(CHECK, "import json\n", "import json\nfrom datetime import UTC, datetime\n"),
             Edit(CHECK, "    as_of = spec.check_as_of(partition)\n", "    as_of = datetime.now(UTC)\n"),
         ),
         first="-drift check",
@@ -74,8 +75,8 @@ MUTATIONS = (
     one(
         1,
         "a check draws another sample each time",
-        CHECK,
-        "random_state=spec.training.seed",
+        "workflows/check_window.py",
+        "random_state=seed",
         "random_state=None",
         first="-drift check",
     ),
@@ -161,8 +162,8 @@ MUTATIONS = (
         3,
         "a check looks at everybody's scores",
         CHECK,
-        "scores[scores[c.MODEL_VERSION] == champion].reset_index",
-        "scores.reset_index",
+        "scores[scores[c.MODEL_VERSION] == champion]",
+        "scores",
         first="champion_of_its_day",
     ),
     one(
@@ -497,7 +498,14 @@ MUTATIONS = (
         first="another_day",
     ),
     # Airflow
-    one(26, "a reason names every column", DRIFT, "sorted(names)[:_NAMED]", "sorted(names)", first="many_features"),
+    one(
+        26,
+        "a reason names every column",
+        DRIFT,
+        "for one in measures[:_NAMED]",
+        "for one in measures",
+        first="many_features",
+    ),
     one(
         26,
         "quarantined rows travel between tasks",
@@ -679,6 +687,64 @@ MUTATIONS = (
             ),
         ),
         first="one_entry",
+    ),
+    one(
+        20,
+        "every measure has alpha to itself",
+        CALIBRATED,
+        "largest = np.maximum(largest, by_chance / scale)",
+        "largest = np.full(draws, 1.0)",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "rows of a day are taken for independent days",
+        CALIBRATED,
+        "return max(1, min(_WEEK, window_days, reference_days // 6))",
+        "return 1",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "a window of few rows is held against one of many",
+        CALIBRATED,
+        "    thinned = _thinned(drawn, int(here.sum()), rng)\n",
+        "    thinned = drawn\n",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "nothing is beyond chance",
+        CALIBRATED,
+        "        return self.value / self.threshold if",
+        "        return 0.0 if",
+        first="is_found",
+    ),
+    one(
+        21,
+        "a window of a few rows did not drift",
+        DRIFT,
+        "    if rows < min_rows:\n",
+        "    if False:\n",
+        first="too_few_rows",
+    ),
+    one(
+        21,
+        "where nothing was measured nothing drifted",
+        DRIFT,
+        "    if not measures:\n",
+        "    if False:\n",
+        first="nothing_measured",
+    ),
+    one(
+        23,
+        "the reference stays the first champion's",
+        CHECK,
+        "reference = reference_of(spec, champion.training, champion.version, gateways)",
+        "reference = reference_of(\n"
+        "        spec, gateways.lake.partitions(spec.model, 'reference_profiles')[0], champion.version, gateways\n"
+        "    )",
+        first="follows_the_champion",
     ),
     one(
         31,
