@@ -379,7 +379,10 @@ class Scoring(Part):
 
 
 class Decay(Part):
-    """How far the champion's metric on matured labels may fall below what it promised at promotion."""
+    """How far the champion's metric on matured labels may fall below what it did on its own holdout.
+
+    Decayed is whose fall is beyond `tolerance`, in the metric's unit, with the confidence of `drift.alpha`.
+    """
 
     window: PositiveDuration
     tolerance: Annotated[float, Field(gt=0)]
@@ -387,10 +390,14 @@ class Decay(Part):
 
 
 class Drift(Part):
-    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
+    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from.
+
+    `alpha` is the chance of an alarm where nothing changed.
+    """
 
     schedule: DailyCron
     window: PositiveDuration
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
     categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
     numeric_threshold: Annotated[float, Field(gt=0)] = 0.1

@@ -23,11 +23,25 @@ CHECKS = "drift_checks"
 CHECK_COLUMNS = "drift_columns"
 """What each check measured, one row a column."""
 
+PERFORMANCE_DAYS = "performance_days"
+"""What each check saw of the champion's metric, one row a day of its window: on labels, and as estimated without them."""
+
 REFUSED = "refused"
 """Partitions that a gate refused to score, one row each, with its reason; gone once the partition is published."""
 
 LEDGER = "ledger"
 """Every decision about the model, append-only."""
 
-TABLES = (SCORES, QUARANTINE, SHADOW_SCORES, SHADOW_REFUSED, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER)
+TABLES = (
+    SCORES,
+    QUARANTINE,
+    SHADOW_SCORES,
+    SHADOW_REFUSED,
+    TRAINING_SETS,
+    CHECKS,
+    CHECK_COLUMNS,
+    PERFORMANCE_DAYS,
+    REFUSED,
+    LEDGER,
+)
 """All of them."""

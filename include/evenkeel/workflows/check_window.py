@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evenkeel.decisions.comparison import Predictions
+from evenkeel.decisions.decay import Sample
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary import columns as c
 
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+
+ROW_DAY = "_row_partition"
+"""In what a champion learnt from: the partition of each row; the table's own partition is the training."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ def days_of(window: timedelta) -> int:
     return max(1, math.ceil(window / timedelta(days=1)))
 
 
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose label is there."""
+    return frame[frame[c.LABEL].notna()] if c.LABEL in frame else frame.iloc[:0]
+
+
 def sample_of(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """At most `drift.sample` rows, drawn by the spec's seed."""
     if len(frame) <= spec.drift.sample:
@@ -75,6 +86,18 @@ def measure_scores(spec: ModelSpec, known: pd.DataFrame) -> dict[str, float]:
     """Every metric of published scores on their labels; all of them are known."""
     published = published_predictions(spec, known)
     return evaluate(spec.task, known[c.LABEL].to_numpy(), published.values, published.classes)
+
+
+def promised_sample(spec: ModelSpec, promised: pd.DataFrame) -> Sample:
+    """The champion's holdout, with what it said of it."""
+    return Sample(promised[c.LABEL].to_numpy(), published_predictions(spec, promised), promised[ROW_DAY].to_numpy())
+
+
+def folds_of_days(days: pd.Series[str], folds: int = 3) -> NDArray[np.int64]:
+    """For each row the fold its day was dealt to, in turn: what is fitted without a fold has not seen the fold's days."""
+    _, places = np.unique(days, return_inverse=True)
+    found: NDArray[np.int64] = places % folds
+    return found
 
 
 def published_predictions(spec: ModelSpec, scores: pd.DataFrame) -> Predictions:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from evenkeel.gateways.account_section import add_account
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES, TRAINING_SETS
+from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, PERFORMANCE_DAYS, SCORES, TRAINING_SETS
 from evenkeel.vocabulary.verdict import DriftOutcome
+from evenkeel.workflows.account import account_in_words, account_of
 from evenkeel.workflows.challenge import PART
 from evenkeel.workflows.check_window import check_run, sample_of, window_of
 from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.monitoring import log_check
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
@@ -68,8 +71,7 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     gateways.staging.put(run, "promised", reference[reference[PART] == "holdout"].drop(columns=[PART]))
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
     result = Gathered(partition.key, champion.version, len(labelled), len(reference), matured)
-    promised = champion.numbers.get("challenger")
-    gateways.staging.put_note(run, "gathered", asdict(result) | {"promised": promised})
+    gateways.staging.put_note(run, "gathered", asdict(result))
     return result
 
 
@@ -92,13 +94,24 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
         "decay_numbers": json.dumps(decay["numbers"]),
         "causes": json.dumps([*drift["causes"], *decay["causes"]]),
         "page": drift["page"] or "",
+        "account": "",
     }
+    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if signal:
+        row["account"] = account = account_of(spec, partition, note["champion"], gateways)
+        if drift["page"]:
+            shown = add_account(gateways.pages.get(drift["page"]).decode(), account_in_words(account))
+            gateways.pages.put(drift["page"], shown)
     metadata = {"spec": spec.hash, "run": gateways.run}
     if drift["outcome"] != DriftOutcome.INSUFFICIENT_DATA:
         columns = gateways.staging.get(run, "columns")
         gateways.lake.publish(spec.model, CHECK_COLUMNS, partition.key, columns, metadata)
+    if note["rows"]:
+        days = gateways.staging.get(run, "days")
+        gateways.lake.publish(spec.model, PERFORMANCE_DAYS, partition.key, days, metadata)
     gateways.lake.publish(spec.model, CHECKS, partition.key, pd.DataFrame([row]), metadata)
-    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if gateways.draws_pages:
+        log_check(spec, partition, {"drift": drift["numbers"], "decay": decay["numbers"]}, gateways)
     reason = f"drift: {drift['reason']}; performance: {decay['reason']}"
     return Recorded(partition.key, note["champion"], drift["outcome"], decay["outcome"], reason, signal)
 

@@ -1,0 +1,86 @@
+"""Concept or covariate: does a fall stay when the window's rows are weighed so that their inputs are the reference's?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evenkeel.vocabulary.estimate import Estimate
+
+    Floats = NDArray[np.float64]
+
+Cause = Literal["concept", "inputs", "undecided"]
+
+LEAST_EFFECTIVE = 0.1
+"""Share of the rows that the weights must leave in effect for an answer: with less, the inputs hardly overlap."""
+
+_MOST = 20.0
+"""No row weighs more, before weights are brought to a mean of 1."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a fall is due to, and the sentence that says so."""
+
+    cause: Cause
+    sentence: str
+
+
+def density_ratio(chance_of_window: Floats, *, reference_rows: Floats | int, window_rows: Floats | int) -> Floats:
+    """Weights that bring the window's inputs to the reference's: w(x) = p_reference(x) / p_window(x), clipped, of mean 1.
+
+        w(x) = (1 - c(x)) / c(x) * n_window / n_reference
+
+    with c(x) the chance, by a classifier that was fitted on both, that a row of inputs x is one of the window.
+
+    Sources: S. Bickel, M. Brueckner and T. Scheffer, "Discriminative learning under covariate shift" (JMLR 2009) for the ratio
+    from a classifier; E. Ionides, "Truncated importance sampling" (JCGS 2008) for clipping.
+
+    Args:
+        chance_of_window: shape (n,), of the window's rows, by a classifier that had not seen them.
+        reference_rows: how many rows of the reference the row's classifier was fitted on; one number, or shape (n,).
+        window_rows: how many of the window, likewise.
+    """
+    inside = np.clip(chance_of_window, 1e-6, 1 - 1e-6)
+    weights = np.minimum((1 - inside) / inside * window_rows / reference_rows, _MOST)
+    found: Floats = weights / weights.mean()
+    return found
+
+
+def effective_rows(weights: Floats) -> float:
+    """How many rows of equal weight say as much: (sum w)^2 / sum w^2 (L. Kish, "Survey sampling", 1965)."""
+    return float(weights.sum() ** 2 / np.sum(weights**2))
+
+
+def explain_fall(fall: Estimate, reweighted: Estimate | None, *, rows: int, effective: float) -> Explained:
+    """Whether a fall is one of the concept or of the inputs.
+
+    Of the concept: at least half of it stays on the reference's inputs, beyond chance. Of the inputs: less than half stays.
+
+    Args:
+        fall: of the window as it is.
+        reweighted: of the window's rows weighed by `density_ratio`; None where it is undefined.
+        rows: labelled rows of the window.
+        effective: how many of them are in effect when weighed.
+    """
+    if effective < LEAST_EFFECTIVE * rows:
+        sentence = (
+            f"the window's inputs overlap too little with the champion's holdout to tell why: {effective:.0f} of {rows} rows "
+            "are in effect when they are weighed to its inputs"
+        )
+        return Explained("undecided", sentence)
+    if reweighted is None:
+        return Explained("undecided", "the metric is undefined on rows weighed to the inputs of the champion's holdout")
+    interval = f"{reweighted.value:.4f} [{reweighted.low:.4f}, {reweighted.high:.4f}]"
+    if reweighted.value < fall.value / 2:
+        return Explained("inputs", f"the inputs explain it: weighed to those of the holdout the fall is {interval}")
+    if reweighted.low > 0:
+        return Explained("concept", f"concept drift: weighed to the inputs of the holdout the fall stays, {interval}")
+    return Explained(
+        "undecided", f"whether the inputs explain it is open: weighed to those of the holdout the fall is {interval}"
+    )

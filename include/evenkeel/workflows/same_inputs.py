@@ -1,0 +1,66 @@
+"""The window's labelled rows weighed so that their inputs are those of the champion's holdout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from evenkeel.decisions.reweighting import density_ratio
+from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.spec import Candidate, Features
+from evenkeel.workflows.check_window import ROW_DAY, folds_of_days, sample_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evenkeel.vocabulary.spec import ModelSpec
+
+_WHICH = Candidate(
+    name="which_side",
+    estimator="sklearn.ensemble.HistGradientBoostingClassifier",
+    params={"max_iter": 50, "max_leaf_nodes": 8, "min_samples_leaf": 50, "l2_regularization": 10.0},
+)
+"""What tells the window's rows from the holdout's: shallow and few trees, for chances that are not extreme by overfitting."""
+
+
+def weights_to_inputs_of(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame) -> NDArray[np.float64]:
+    """Weights of the labelled rows, of mean 1, by a classifier that had not seen their days.
+
+    Fitted on at most `drift.sample` rows of each side.
+
+    Args:
+        spec: the model.
+        promised: the champion's holdout.
+        known: labelled rows of the window.
+    """
+    features = _shared(spec.features, promised, known)
+    columns = list(features.names)
+    folds = {name: folds_of_days(frame[day]) for name, frame, day in _sides(promised, known)}
+    chance = np.empty(len(known))
+    fitted_on = np.empty((2, len(known)))
+    for fold in np.unique(folds["window"]):
+        seen = [sample_of(frame.loc[folds[name] != fold, columns], spec) for name, frame, _ in _sides(promised, known)]
+        inside = folds["window"] == fold
+        labels = pd.Series(np.repeat([0.0, 1.0], [len(one) for one in seen]))
+        estimator = build_estimator(_WHICH, features, spec.training.seed)
+        fitted = fit_estimator(estimator, pd.concat(seen, ignore_index=True), features, labels)
+        chance[inside] = predict(fitted, known.loc[inside, columns], "binary")
+        fitted_on[:, inside] = np.array([[len(one)] for one in seen])
+    return density_ratio(chance, reference_rows=fitted_on[0], window_rows=fitted_on[1])
+
+
+def _sides(promised: pd.DataFrame, known: pd.DataFrame) -> tuple[tuple[str, pd.DataFrame, str], ...]:
+    return ("holdout", promised, ROW_DAY), ("window", known, c.PARTITION)
+
+
+def _shared(features: Features, promised: pd.DataFrame, known: pd.DataFrame) -> Features:
+    """The features that both sides have values of."""
+    there = {one for one in features.names if one in promised and one in known}
+    there = {one for one in there if promised[one].notna().any() and known[one].notna().any()}
+    return Features(
+        numeric=tuple(one for one in features.numeric if one in there),
+        categorical=tuple(one for one in features.categorical if one in there),
+    )
