@@ -22,13 +22,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 from sklearn.isotonic import IsotonicRegression
 
 from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.day_statistics import PLAIN, Terms, metric_of_days
 from evenkeel.decisions.decay import LEAST_DAYS, draw_metric
-from evenkeel.decisions.uncertainty import block_length
+from evenkeel.decisions.uncertainty import block_length, estimate_of_draws
 from evenkeel.vocabulary.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evenkeel.decisions.decay import Sample
+    from evenkeel.decisions.uncertainty import Drawn
     from evenkeel.vocabulary.metrics import Task
 
     Floats = NDArray[np.float64]
@@ -106,25 +106,47 @@ def expected_metric(
     )
 
 
+def estimation_error(
+    task: Task, metric: str, known: Sample, chances: Predictions, *, seed: int, terms: Terms = PLAIN
+) -> Drawn | None:
+    """How far the estimate was off on days whose labels are known: the metric less its estimate, on the same draws of days.
+
+    Args:
+        task: binary or multiclass.
+        metric: as in `expected_metric`.
+        known: rows whose labels are known, and what was said of them: the champion's holdout.
+        chances: the same, calibrated without the row's own day.
+        seed: of the draws.
+        terms: what the metric needs to be defined.
+
+    Returns:
+        The error; None where it is undefined or the rows are of too few days.
+    """
+    keys, places = np.unique(known.days, return_inverse=True)
+    if len(keys) < LEAST_DAYS:
+        return None
+    said = known.predicted
+    truth = metric_of_days(task, metric, known.labels, said.values, places, said.classes, count=len(keys), terms=terms)
+    expected = expected_metric(task, metric, said, chances, places, len(keys), terms)
+    return draw_metric(lambda weights: truth(weights) - expected(weights), len(keys), seed=seed)
+
+
 def estimate_without_labels(
     task: Task,
     metric: str,
     predicted: Predictions,
     chances: Predictions,
     days: NDArray[np.generic],
-    known: Sample,
-    known_chances: Predictions,
+    error: Drawn,
     *,
     alpha: float,
-    seed: int,
     terms: Terms = PLAIN,
 ) -> Estimate | None:
     """The metric of rows without labels, with the interval in which it is to be found once they are there.
 
-    The interval is a prediction interval: how far the estimate was off on days whose labels are known. There, whole blocks of
-    days are drawn and the metric is measured and estimated on the same draws. With P such days and D days to estimate, an error
-    that is independent from block to block has sqrt(1 + P / D) times the spread that those draws have: that of the D days, and
-    that of what was learnt from P. Few blocks widen it as in `uncertainty.mean_of_days`.
+    It is a prediction interval. With P days behind the error and D days to estimate, an error that is independent from block to
+    block of days has sqrt(1 + P / D) times the spread that the draws of P days have: that of the D days, and that of what was
+    learnt from P. Few blocks widen it as in `uncertainty.mean_of_days`.
 
     Args:
         task: binary or multiclass.
@@ -132,41 +154,22 @@ def estimate_without_labels(
         predicted: what the model said of the rows.
         chances: the same, calibrated.
         days: shape (n,), the key of each row's day.
-        known: rows whose labels are known, and what was said of them: the champion's holdout.
-        known_chances: the same, calibrated without the row's own day.
+        error: of `estimation_error`.
         alpha: chance of error on each side.
-        seed: of the draws.
         terms: what the metric needs to be defined.
 
     Returns:
-        The estimate, over the days; None where it is undefined or where the known rows are of too few days.
+        The estimate, over the days; None where it is undefined.
     """
-    keys, places = np.unique(known.days, return_inverse=True)
-    wanted, here = np.unique(days, return_inverse=True)
-    if len(keys) < LEAST_DAYS or not len(wanted):
+    keys, places = np.unique(days, return_inverse=True)
+    measure = expected_metric(task, metric, predicted, chances, places, len(keys), terms)
+    value = float(measure(np.ones((1, len(keys))))[0])
+    if not np.isfinite(value):
         return None
-    value = float(
-        expected_metric(task, metric, predicted, chances, here, len(wanted), terms)(np.ones((1, len(wanted))))[0]
-    )
-    truth = metric_of_days(
-        task,
-        metric,
-        known.labels,
-        known.predicted.values,
-        places,
-        known.predicted.classes,
-        count=len(keys),
-        terms=terms,
-    )
-    expected = expected_metric(task, metric, known.predicted, known_chances, places, len(keys), terms)
-    error = draw_metric(lambda weights: truth(weights) - expected(weights), len(keys), seed=seed)
-    if error is None or not np.isfinite(value):
-        return None
-    blocks = len(keys) / block_length(len(keys))
-    wider = np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, 1 - alpha) / ndtri(1 - alpha)
-    tails = np.quantile(error.draws - error.draws.mean(), [alpha, 1 - alpha]) * wider
-    low, high = tails * np.sqrt(1 + len(keys) / len(wanted))
-    return Estimate(value, value + float(low), value + float(high), len(wanted))
+    length = block_length(error.days)
+    off = estimate_of_draws(0.0, error.draws, error.days, length, 1 - 2 * alpha)
+    wider = np.sqrt(1 + error.days / len(keys))
+    return Estimate(value, value + off.low * wider, value + off.high * wider, len(keys))
 
 
 def _isotonic(known: Floats, truth: Floats, predicted: Floats) -> Floats:

@@ -19,8 +19,13 @@ Cause = Literal["concept", "inputs", "undecided"]
 LEAST_EFFECTIVE = 0.1
 """Share of the rows that the weights must leave in effect for an answer: with less, the inputs hardly overlap."""
 
+CARRIES = 3.0
+"""The weights' mean, 1 if they are right, is at most so many times larger or smaller for an answer. It is not where a classifier
+that was fitted on other days does not know these days' inputs.
+"""
+
 _MOST = 20.0
-"""No row weighs more, before weights are brought to a mean of 1."""
+"""No row weighs more."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ class Explained:
 
 
 def density_ratio(chance_of_window: Floats, *, reference_rows: Floats | int, window_rows: Floats | int) -> Floats:
-    """Weights that bring the window's inputs to the reference's: w(x) = p_reference(x) / p_window(x), clipped, of mean 1.
+    """Weights that bring the window's inputs to the reference's: w(x) = p_reference(x) / p_window(x), clipped.
 
         w(x) = (1 - c(x)) / c(x) * n_window / n_reference
 
-    with c(x) the chance, by a classifier that was fitted on both, that a row of inputs x is one of the window.
+    with c(x) the chance, by a classifier that was fitted on both, that a row of inputs x is one of the window. Over the window
+    their mean is 1, as far as the classifier is right.
 
     Sources: S. Bickel, M. Brueckner and T. Scheffer, "Discriminative learning under covariate shift" (JMLR 2009) for the ratio
     from a classifier; E. Ionides, "Truncated importance sampling" (JCGS 2008) for clipping.
@@ -47,8 +53,7 @@ def density_ratio(chance_of_window: Floats, *, reference_rows: Floats | int, win
         window_rows: how many of the window, likewise.
     """
     inside = np.clip(chance_of_window, 1e-6, 1 - 1e-6)
-    weights = np.minimum((1 - inside) / inside * window_rows / reference_rows, _MOST)
-    found: Floats = weights / weights.mean()
+    found: Floats = np.minimum((1 - inside) / inside * window_rows / reference_rows, _MOST)
     return found
 
 
@@ -57,25 +62,31 @@ def effective_rows(weights: Floats) -> float:
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
-def explain_fall(fall: Estimate, reweighted: Estimate | None, *, rows: int, effective: float) -> Explained:
+def explain_fall(fall: Estimate, reweighted: Estimate | None, weights: Floats) -> Explained:
     """Whether a fall is one of the concept or of the inputs.
 
     Of the concept: at least half of it stays on the reference's inputs, beyond chance. Of the inputs: less than half stays.
 
     Args:
         fall: of the window as it is.
-        reweighted: of the window's rows weighed by `density_ratio`; None where it is undefined.
-        rows: labelled rows of the window.
-        effective: how many of them are in effect when weighed.
+        reweighted: of the window's rows weighed by `weights`; None where it is undefined.
+        weights: shape (n,), of `density_ratio`.
     """
+    rows, effective, mean = len(weights), effective_rows(weights), float(weights.mean())
     if effective < LEAST_EFFECTIVE * rows:
-        sentence = (
-            f"the window's inputs overlap too little with the champion's holdout to tell why: {effective:.0f} of {rows} rows "
-            "are in effect when they are weighed to its inputs"
+        return Explained(
+            "undecided",
+            "whether the inputs explain it is open: they overlap too little with those of the holdout "
+            f"({effective:.0f} of {rows} rows are in effect when weighed to them)",
         )
-        return Explained("undecided", sentence)
+    if not 1 / CARRIES <= mean <= CARRIES:
+        return Explained(
+            "undecided",
+            "whether the inputs explain it is open: those of each day are unlike those of the others, so that no weights carry "
+            f"over (their mean is {mean:.2g} where it should be 1)",
+        )
     if reweighted is None:
-        return Explained("undecided", "the metric is undefined on rows weighed to the inputs of the champion's holdout")
+        return Explained("undecided", "whether the inputs explain it is open: the metric of weighed rows is undefined")
     interval = f"{reweighted.value:.4f} [{reweighted.low:.4f}, {reweighted.high:.4f}]"
     if reweighted.value < fall.value / 2:
         return Explained("inputs", f"the inputs explain it: weighed to those of the holdout the fall is {interval}")

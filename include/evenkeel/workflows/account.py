@@ -98,7 +98,8 @@ def account_in_words(account: str) -> list[str]:
             f"{one['what']} is at another level since {one['day']}: {one['after']:.4g} after {one['before']:.4g}."
         )
     for one in told.get("findings", []):
-        found.append(f"The data gate {one['did']} {one['count']} {one['of']} in these days: {one['reason']}.")
+        many = "" if one["count"] == 1 else "s"
+        found.append(f"The data gate {one['did']} {one['count']} {one['of']}{many} in these days: {one['reason']}.")
     return found
 
 
@@ -180,7 +181,9 @@ def _since(
     found = []
     for what, values in series.items():
         there = values.dropna()
-        change = first_day_of_change(there.to_numpy(dtype=np.float64), alpha=spec.drift.alpha, seed=spec.training.seed)
+        change = first_day_of_change(
+            np.asarray(there, dtype=np.float64), alpha=spec.drift.alpha, seed=spec.training.seed
+        )
         if change is not None and (what != _loss_name(spec) or change.after > change.before):
             found.append(_change(what, str(there.index[change.first]), change))
     return found
@@ -208,8 +211,8 @@ def _findings(spec: ModelSpec, partition: Partition, gateways: Gateways) -> list
     keys = [one.key for one in window_of(spec, partition)]
     found: list[dict[str, Any]] = []
     for table, column, did, of in (
-        (REFUSED, "reason", "refused", "partitions"),
-        (QUARANTINE, c.REASONS, "set aside", "rows"),
+        (REFUSED, "reason", "refused", "partition"),
+        (QUARANTINE, c.REASONS, "set aside", "row"),
     ):
         held = gateways.lake.read(spec.model, table, partitions=keys, columns=[column])
         if held is None or held.empty:

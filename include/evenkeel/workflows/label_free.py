@@ -10,7 +10,13 @@ import numpy as np
 from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.day_statistics import metric_of_days
 from evenkeel.decisions.decay import LEAST_DAYS
-from evenkeel.decisions.label_free import CALIBRATED, estimate_without_labels, expected_metric, recalibrated
+from evenkeel.decisions.label_free import (
+    CALIBRATED,
+    estimate_without_labels,
+    estimation_error,
+    expected_metric,
+    recalibrated,
+)
 from evenkeel.vocabulary import columns as c
 from evenkeel.workflows.check_window import (
     ROW_DAY,
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evenkeel.decisions.decay import Sample
+    from evenkeel.decisions.uncertainty import Drawn
     from evenkeel.vocabulary.estimate import Estimate
     from evenkeel.vocabulary.spec import ModelSpec
 
@@ -46,13 +53,13 @@ class LabelFree:
     """Estimates of a champion's metric, by what its holdout says of its probabilities.
 
     `off` is their calibration error there. Up to `CALIBRATED` they are taken as they are; beyond, they are corrected by isotonic
-    regression on the holdout. `chances` are those of the holdout's rows, corrected without the rows' own days.
+    regression on the holdout. `error` is how far estimates of the holdout's days were off.
     """
 
     spec: ModelSpec
     holdout: Sample
     off: float
-    chances: Predictions
+    error: Drawn
 
     def ahead(self, window: pd.DataFrame) -> Told:
         """The estimate for the rows whose labels are not there yet."""
@@ -93,7 +100,7 @@ class LabelFree:
         return Told((sentence,), numbers)
 
     def estimate(self, rows: pd.DataFrame) -> Estimate | None:
-        """The metric of rows, without looking at their labels; None where it is undefined or the holdout is of too few days."""
+        """The metric of rows, without looking at their labels; None where it is undefined."""
         said = published_predictions(self.spec, rows)
         return estimate_without_labels(
             self.spec.task,
@@ -101,10 +108,8 @@ class LabelFree:
             said,
             self._calibrated(said),
             rows[c.PARTITION].to_numpy(),
-            self.holdout,
-            self.chances,
+            self.error,
             alpha=self.spec.drift.alpha,
-            seed=self.spec.training.seed,
         )
 
     def by_day(self, window: pd.DataFrame) -> Floats:
@@ -121,23 +126,18 @@ class LabelFree:
 
 
 def learn_label_free(spec: ModelSpec, promised: pd.DataFrame) -> LabelFree | None:
-    """What the champion's holdout says of its probabilities; None for a regression, which has none, and for a holdout of too few
-    days to say how far an estimate may be off.
+    """What the champion's holdout says of its probabilities; None for a regression, which has none, and for a holdout that
+    cannot say how far an estimate may be off: it has too few days, or the metric is undefined there.
     """
     if spec.task == "regression" or promised.empty or promised[ROW_DAY].nunique() < LEAST_DAYS:
         return None
     holdout = promised_sample(spec, promised)
-    rows, said = len(holdout.labels), holdout.predicted
-    every = metric_of_days(
-        spec.task,
-        "calibration_error",
-        holdout.labels,
-        said.values,
-        np.zeros(rows, dtype=np.int64),
-        said.classes,
-    )
+    said, places = holdout.predicted, np.zeros(len(promised), dtype=np.int64)
+    every = metric_of_days(spec.task, "calibration_error", holdout.labels, said.values, places, said.classes)
     off = float(every(np.ones((1, 1)))[0])
-    return LabelFree(spec, holdout, off, said if off <= CALIBRATED else _without_own_day(holdout, promised[ROW_DAY]))
+    chances = said if off <= CALIBRATED else _without_own_day(holdout, promised[ROW_DAY])
+    error = estimation_error(spec.task, spec.promotion.metric, holdout, chances, seed=spec.training.seed)
+    return None if error is None else LabelFree(spec, holdout, off, error)
 
 
 def _without_own_day(holdout: Sample, days: pd.Series[str]) -> Predictions:

@@ -95,11 +95,10 @@ def _fall(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame, own: NDA
 def _why(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame, found: Fall) -> tuple[str, Numbers]:
     """Whether the fall is of the concept or of the inputs: a sentence and its numbers."""
     weights = weights_to_inputs_of(spec, promised, known)
-    effective = effective_rows(weights)
     weighed = _fall(spec, promised, known, weights)
     assert found.fall is not None
-    explained = explain_fall(found.fall, weighed.fall, rows=len(known), effective=effective)
-    numbers: Numbers = {"effective_rows": round(effective, 1)}
+    explained = explain_fall(found.fall, weighed.fall, weights)
+    numbers: Numbers = {"effective_rows": round(effective_rows(weights), 1), "mean_weight": float(weights.mean())}
     if weighed.fall is not None:
         fall = weighed.fall
         numbers |= {"weighed_fall": fall.value, "weighed_fall_low": fall.low, "weighed_fall_high": fall.high}

@@ -27,7 +27,7 @@ _WHICH = Candidate(
 
 
 def weights_to_inputs_of(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame) -> NDArray[np.float64]:
-    """Weights of the labelled rows, of mean 1, by a classifier that had not seen their days.
+    """Weights of the labelled rows (`decisions.reweighting.density_ratio`) by a classifier that had not seen their days.
 
     Fitted on at most `drift.sample` rows of each side.
 
