@@ -35,8 +35,9 @@ from evenkeel.decisions.decay import Fall, Sample, judge_decay, measure_fall
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.check_window import ROW_DAY, measure_scores
+from evenkeel.workflows.check_window import measure_scores
 from evenkeel.workflows.label_free import learn_label_free
+from evenkeel.workflows.reference import ROW_DAY
 from nyc_flights.landing import land
 
 if TYPE_CHECKING:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evenkeel.decisions.drift import Moved
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec_file import load_spec
 from evenkeel.workflows.account import account_in_words, account_of
-from evenkeel.workflows.check_window import ROW_DAY, Measured, check_run
+from evenkeel.workflows.check_window import Measured, check_run
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.performance import measure_performance
+from evenkeel.workflows.reference import ROW_DAY
 from tests.workflows.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -134,9 +137,9 @@ def signalled(spec: ModelSpec, gateways: Gateways, window: pd.DataFrame) -> str:
     """The account of a check in which visibility drifted most."""
     run = check_run(spec, spec.partition(LAST))
     staged(spec, gateways, window, promise(spec))
-    drifted = {"hour": (0.5, False), "humidity": (1.5, True), "visibility": (3.0, True)}
-    columns = [(name, score, 1.0, is_drifted) for name, (score, is_drifted) in drifted.items()]
-    gateways.staging.put(run, "columns", pd.DataFrame(columns, columns=["column", "score", "threshold", "drifted"]))
+    drifted = {"hour": 0.25, "humidity": 0.3, "visibility": 0.6}
+    columns = [asdict(Moved(name, "distribution", "wasserstein", score, 0.2, 0.3)) for name, score in drifted.items()]
+    gateways.staging.put(run, "columns", pd.DataFrame(columns))
     gateways.staging.put_note(run, "drift", {"outcome": "drift"})
     return account_of(spec, spec.partition(LAST), 1, gateways)
 
@@ -145,11 +148,11 @@ def test_an_account_names_the_column_whose_shift_explains_the_loss(spec: ModelSp
     """More fog: visibility moved most, and its shift alone explains most of what the loss rose by."""
     account = signalled(spec, gateways, rows(spec, 8, LAST, foggy=0.7))
     told = json.loads(account)
-    assert [one["column"] for one in told["columns"]] == ["visibility", "humidity"]
+    assert [one["cause"] for one in told["columns"]] == ["visibility", "humidity"]
     assert told["losses"][0]["column"] == "visibility"
     assert told["losses"][0]["shift"] > 0.7 * (told["loss"]["now"] - told["loss"]["before"])
     assert account_in_words(account)[0] == (
-        "Moved most: visibility (3 times its threshold), humidity (1.5 times its threshold)."
+        "Moved most: visibility (3 times what is chance), humidity (1.5 times what is chance)."
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from evenkeel.decisions.day_statistics import row_losses
+from evenkeel.decisions.drift import Moved
 from evenkeel.decisions.root_cause import (
     Binned,
     Change,
@@ -22,16 +23,18 @@ from evenkeel.decisions.root_cause import (
     ranked,
 )
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
+from evenkeel.vocabulary.tables import QUARANTINE, REFUSED
+from evenkeel.vocabulary.verdict import DriftOutcome
 from evenkeel.workflows.check_window import (
-    ROW_DAY,
     check_run,
     labelled,
     last_days,
     published_predictions,
+    scored_by,
     window_of,
 )
 from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.reference import ROW_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,11 +58,11 @@ _EXAMPLES = re.compile(r", such as [^;]*")
 def account_of(spec: ModelSpec, partition: Partition, champion: int, gateways: Gateways) -> str:
     """The account of a check that signals, as JSON text.
 
-    `columns` are the drifted columns with their `excess` (how many times its threshold a column's distance is), the largest
-    first. `loss` names the loss of a row and its mean on the holdout and now; `losses` says how much of its rise a column's
-    shift accounts for and how much is left within its values; `slices` where it rose most; `since` the first day of another
-    level, of the loss and of the columns; `findings` what the data gate set aside or refused in the window. A part for which
-    there is no data is empty.
+    `columns` is what drifted, as the check's causes have it, with its `excess` (the measure in units of what is chance), the
+    largest first. `loss` names the loss of a row and its mean on the holdout and now; `losses` says how much of its rise a
+    column's shift accounts for and how much is left within its values; `slices` where it rose most; `since` the first day of
+    another level, of the loss and of the columns; `findings` what the data gate set aside or refused in the window. What there
+    is no data for is empty or left out.
 
     Args:
         spec: the model.
@@ -72,7 +75,9 @@ def account_of(spec: ModelSpec, partition: Partition, champion: int, gateways: G
     known = labelled(last_days(scored, partition, spec.drift.decay.window))
     moved = _moved(run, gateways)
     before = _days_before(spec, partition, champion, gateways)
-    told: dict[str, Any] = {"columns": [one | {"column": _cut(one["column"])} for one in moved[:_COLUMNS]]}
+    told: dict[str, Any] = {
+        "columns": [{"cause": _cut(one.cause), "excess": _short(one.excess)} for one in moved[:_COLUMNS]]
+    }
     if len(known) and len(promised):
         told |= _losses(spec, promised, known)
     told["since"] = _since(spec, pd.concat([before, scored], ignore_index=True), promised, moved)
@@ -89,7 +94,7 @@ def account_in_words(account: str) -> list[str]:
     told = json.loads(account) if account else {}
     found = []
     if told.get("columns"):
-        shown = ", ".join(f"{one['column']} ({_times(one['excess'])})" for one in told["columns"])
+        shown = ", ".join(f"{one['cause']} ({one['excess']:.3g} times what is chance)" for one in told["columns"])
         found.append(f"Moved most: {shown}.")
     if "loss" in told:
         found += _losses_in_words(told)
@@ -117,19 +122,14 @@ def _losses_in_words(told: dict[str, Any]) -> list[str]:
     return found
 
 
-def _times(excess: float | None) -> str:
-    return "its values are gone, or new" if excess is None else f"{excess:.3g} times its threshold"
-
-
-def _moved(run: str, gateways: Gateways) -> list[dict[str, Any]]:
-    """Drifted columns by how many times their threshold they moved; none where drift could not be judged."""
-    if gateways.staging.get_note(run, "drift")["outcome"] == "insufficient_data":
+def _moved(run: str, gateways: Gateways) -> list[Moved]:
+    """What drifted, the farthest beyond chance first; nothing where drift could not be judged."""
+    if gateways.staging.get_note(run, "drift")["outcome"] == DriftOutcome.INSUFFICIENT_DATA:
         return []
-    columns = gateways.staging.get(run, "columns")
-    excess = columns["excess"] if "excess" in columns else columns["score"] / columns["threshold"]
-    moved = columns.assign(excess=excess)[columns["drifted"]].sort_values("excess", ascending=False, kind="stable")
-    times = [None if math.isnan(one) else round(one, 3) for one in moved["excess"].tolist()]
-    return [{"column": name, "excess": one} for name, one in zip(moved["column"].tolist(), times, strict=True)]
+    columns = gateways.staging.get(run, "columns")[[one.name for one in fields(Moved)]]
+    measures = [Moved(*row) for row in columns.itertuples(index=False)]
+    drifted = [one for one in measures if one.verdict is DriftOutcome.DRIFT]
+    return sorted(drifted, key=lambda one: -one.excess)
 
 
 def _losses(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame) -> dict[str, Any]:
@@ -166,16 +166,14 @@ def _losses(spec: ModelSpec, promised: pd.DataFrame, known: pd.DataFrame) -> dic
     }
 
 
-def _since(
-    spec: ModelSpec, rows: pd.DataFrame, promised: pd.DataFrame, moved: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _since(spec: ModelSpec, rows: pd.DataFrame, promised: pd.DataFrame, moved: list[Moved]) -> list[dict[str, Any]]:
     """First days of another level: of the loss, if it rose, and of the columns that moved most."""
     series: dict[str, pd.Series[float]] = {}
     known = labelled(rows)
     if len(known):
         name = _loss_name(spec)
         series[name] = pd.Series(_row_losses(spec, known)).groupby(known[c.PARTITION].to_numpy()).mean()
-    names = [one["column"] for one in moved if len(promised) and one["column"] in spec.features.names]
+    names = list(dict.fromkeys(one.column for one in moved if len(promised) and one.column in spec.features.names))
     for column, binned in _binned(spec, promised, rows, names[: _CHANGES - 1]).items():
         series |= _level(spec, column, binned, rows)
     found = []
@@ -228,11 +226,7 @@ def _findings(spec: ModelSpec, partition: Partition, gateways: Gateways) -> list
 def _days_before(spec: ModelSpec, partition: Partition, champion: int, gateways: Gateways) -> pd.DataFrame:
     """The champion's scores of as many days before the window, with what is known of their labels at the check's as-of."""
     window = window_of(spec, partition)
-    keys = [one.shift(-len(window)).key for one in window]
-    found = gateways.lake.read(spec.model, SCORES, partitions=keys)
-    if found is None:
-        return pd.DataFrame()
-    mine = found[found[c.MODEL_VERSION] == champion].reset_index(drop=True)
+    mine = scored_by(spec, champion, [one.shift(-len(window)).key for one in window], gateways)
     return mine if mine.empty else add_labels(spec, mine, spec.check_as_of(partition), gateways.sources)
 
 

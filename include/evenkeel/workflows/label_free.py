@@ -18,13 +18,9 @@ from evenkeel.decisions.label_free import (
     recalibrated,
 )
 from evenkeel.vocabulary import columns as c
-from evenkeel.workflows.check_window import (
-    ROW_DAY,
-    folds_of_days,
-    labelled,
-    promised_sample,
-    published_predictions,
-)
+from evenkeel.workflows.check_window import labelled, published_predictions
+from evenkeel.workflows.promise import folds_of_days, promised_sample
+from evenkeel.workflows.reference import ROW_DAY
 
 if TYPE_CHECKING:
     import pandas as pd

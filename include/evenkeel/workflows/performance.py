@@ -15,16 +15,16 @@ from evenkeel.decisions.uncertainty import rolling_mean_of_days
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.verdict import DriftOutcome
 from evenkeel.workflows.check_window import (
-    ROW_DAY,
     Measured,
     check_run,
     labelled,
     last_days,
     leave_note,
-    promised_sample,
     published_predictions,
 )
 from evenkeel.workflows.label_free import LabelFree, learn_label_free
+from evenkeel.workflows.promise import promised_sample
+from evenkeel.workflows.reference import ROW_DAY
 from evenkeel.workflows.same_inputs import weights_to_inputs_of
 
 if TYPE_CHECKING:

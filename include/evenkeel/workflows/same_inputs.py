@@ -11,7 +11,9 @@ from evenkeel.decisions.reweighting import density_ratio
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.spec import Candidate, Features
-from evenkeel.workflows.check_window import ROW_DAY, folds_of_days, sample_of
+from evenkeel.workflows.check_window import sample_of
+from evenkeel.workflows.promise import folds_of_days
+from evenkeel.workflows.reference import ROW_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,22 +40,18 @@ def weights_to_inputs_of(spec: ModelSpec, promised: pd.DataFrame, known: pd.Data
     """
     features = _shared(spec.features, promised, known)
     columns = list(features.names)
-    folds = {name: folds_of_days(frame[day]) for name, frame, day in _sides(promised, known)}
-    chance = np.empty(len(known))
-    fitted_on = np.empty((2, len(known)))
-    for fold in np.unique(folds["window"]):
-        seen = [sample_of(frame.loc[folds[name] != fold, columns], spec) for name, frame, _ in _sides(promised, known)]
-        inside = folds["window"] == fold
-        labels = pd.Series(np.repeat([0.0, 1.0], [len(one) for one in seen]))
+    before, now = folds_of_days(promised[ROW_DAY]), folds_of_days(known[c.PARTITION])
+    chance, fitted_on = np.empty(len(known)), np.empty((2, len(known)))
+    for fold in np.unique(now):
+        others = promised.loc[before != fold, columns], known.loc[now != fold, columns]
+        seen = [sample_of(one, spec.drift.sample, spec.training.seed) for one in others]
+        sizes = [len(one) for one in seen]
         estimator = build_estimator(_WHICH, features, spec.training.seed)
-        fitted = fit_estimator(estimator, pd.concat(seen, ignore_index=True), features, labels)
-        chance[inside] = predict(fitted, known.loc[inside, columns], "binary")
-        fitted_on[:, inside] = np.array([[len(one)] for one in seen])
+        sides = pd.Series(np.repeat([0.0, 1.0], sizes))
+        fitted = fit_estimator(estimator, pd.concat(seen, ignore_index=True), features, sides)
+        chance[now == fold] = predict(fitted, known.loc[now == fold, columns], "binary")
+        fitted_on[:, now == fold] = np.array(sizes)[:, None]
     return density_ratio(chance, reference_rows=fitted_on[0], window_rows=fitted_on[1])
-
-
-def _sides(promised: pd.DataFrame, known: pd.DataFrame) -> tuple[tuple[str, pd.DataFrame, str], ...]:
-    return ("holdout", promised, ROW_DAY), ("window", known, c.PARTITION)
 
 
 def _shared(features: Features, promised: pd.DataFrame, known: pd.DataFrame) -> Features:
