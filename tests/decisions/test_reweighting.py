@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evenkeel.decisions.reweighting import density_ratio, effective_rows, explain_fall
+from evenkeel.decisions.reweighting import density_ratio, effective_rows, explain_fall, sobered
 from evenkeel.vocabulary.estimate import Estimate
 
 
@@ -23,6 +23,19 @@ def test_the_true_ratio_brings_the_windows_inputs_to_the_references() -> None:
     assert weights == pytest.approx(to_reference)
     assert np.average(window, weights=weights) == pytest.approx(0.0, abs=0.03)
     assert weights.mean() == pytest.approx(1.0, abs=0.03)
+
+
+def test_chances_are_as_sure_as_they_have_earned() -> None:
+    """Too sure and right, they are softened to how often they are right; sure and wrong, or right by chance, they say nothing."""
+    rng = np.random.default_rng(2)
+    true = rng.normal(size=20_000)
+    sides = rng.random(20_000) < 1 / (1 + np.exp(-true))
+    sure = 1 / (1 + np.exp(-8 * true))
+    softened = sobered(sure, sides)
+    assert softened == pytest.approx(1 / (1 + np.exp(-true)), abs=0.03)
+    weights = density_ratio(softened[sides], reference_rows=int((~sides).sum()), window_rows=int(sides.sum()))
+    assert weights.mean() == pytest.approx(1.0, abs=0.05)
+    assert np.ptp(sobered(1 - sure, sides)) == 0
 
 
 def test_no_row_weighs_without_bound() -> None:

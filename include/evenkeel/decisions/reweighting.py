@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,28 @@ class Explained:
     sentence: str
 
 
-def density_ratio(chance_of_window: Floats, *, reference_rows: Floats | int, window_rows: Floats | int) -> Floats:
+def sobered(chance_of_window: Floats, is_window: NDArray[np.bool_]) -> Floats:
+    """Chances as sure as they have earned: a sigmoid of their log odds that is fitted to which side each row is of.
+
+    A classifier that knows days by heart is sure of itself, and wrong, about days it had not seen. Where it tells the sides
+    apart no better than by chance on those, every row has the same chance.
+
+    Source: J. Platt, "Probabilistic outputs for support vector machines" (1999).
+
+    Args:
+        chance_of_window: shape (n,), of rows of both sides, by classifiers that had not seen the row's day.
+        is_window: shape (n,), the side of each row.
+    """
+    inside = np.clip(chance_of_window, 1e-6, 1 - 1e-6)
+    odds = np.log(inside / (1 - inside))[:, None]
+    fitted = LogisticRegression().fit(odds, is_window)
+    if fitted.coef_[0, 0] <= 0:
+        return np.full(len(is_window), float(is_window.mean()))
+    found: Floats = fitted.predict_proba(odds)[:, 1]
+    return found
+
+
+def density_ratio(chance_of_window: Floats, *, reference_rows: int, window_rows: int) -> Floats:
     """Weights that bring the window's inputs to the reference's: w(x) = p_reference(x) / p_window(x), clipped.
 
         w(x) = (1 - c(x)) / c(x) * n_window / n_reference
@@ -49,8 +71,8 @@ def density_ratio(chance_of_window: Floats, *, reference_rows: Floats | int, win
 
     Args:
         chance_of_window: shape (n,), of the window's rows, by a classifier that had not seen them.
-        reference_rows: how many rows of the reference the row's classifier was fitted on; one number, or shape (n,).
-        window_rows: how many of the window, likewise.
+        reference_rows: how many rows of the reference the chance was fitted on.
+        window_rows: how many of the window.
     """
     inside = np.clip(chance_of_window, 1e-6, 1 - 1e-6)
     found: Floats = np.minimum((1 - inside) / inside * window_rows / reference_rows, _MOST)

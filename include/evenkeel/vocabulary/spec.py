@@ -393,7 +393,7 @@ class Drift(Part):
     """The drift check: the scored window against what the champion learnt from.
 
     What moved is told by thresholds that the reference's own days give: `alpha` is the chance that a window like the reference
-    drifts in anything, and that a champion is taken for decayed that is not. Beyond chance is not yet worth an answer: that is a distance from `numeric_effect` (by `numeric_method`)
+    drifts in anything. Beyond chance is not yet worth an answer: that is a distance from `numeric_effect` (by `numeric_method`)
     or `categorical_effect` up, a rate of nulls or unseen values that differs by `rate_effect`, features that are told apart
     together with a ROC AUC of `together_effect`. `season` is how long ago the same season was: what is then as it is now is no
     drift. At most `daily_rows` rows a day are looked at, and `sample` rows where a classifier is fitted or a page is drawn.

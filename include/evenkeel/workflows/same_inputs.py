@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from evenkeel.decisions.reweighting import density_ratio
+from evenkeel.decisions.reweighting import density_ratio, sobered
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.spec import Candidate, Features
@@ -39,19 +39,19 @@ def weights_to_inputs_of(spec: ModelSpec, promised: pd.DataFrame, known: pd.Data
         known: labelled rows of the window.
     """
     features = _shared(spec.features, promised, known)
-    columns = list(features.names)
-    before, now = folds_of_days(promised[ROW_DAY]), folds_of_days(known[c.PARTITION])
-    chance, fitted_on = np.empty(len(known)), np.empty((2, len(known)))
-    for fold in np.unique(now):
-        others = promised.loc[before != fold, columns], known.loc[now != fold, columns]
+    rows = pd.concat([promised[list(features.names)], known[list(features.names)]], ignore_index=True)
+    is_window = np.repeat([False, True], [len(promised), len(known)])
+    folds = np.concatenate([folds_of_days(promised[ROW_DAY]), folds_of_days(known[c.PARTITION])])
+    chance = np.empty(len(rows))
+    for fold in np.unique(folds):
+        others = [rows[(folds != fold) & (is_window == side)] for side in (False, True)]
         seen = [sample_of(one, spec.drift.sample, spec.training.seed) for one in others]
-        sizes = [len(one) for one in seen]
+        sides = pd.Series(np.repeat([0.0, 1.0], [len(one) for one in seen]))
         estimator = build_estimator(_WHICH, features, spec.training.seed)
-        sides = pd.Series(np.repeat([0.0, 1.0], sizes))
         fitted = fit_estimator(estimator, pd.concat(seen, ignore_index=True), features, sides)
-        chance[now == fold] = predict(fitted, known.loc[now == fold, columns], "binary")
-        fitted_on[:, now == fold] = np.array(sizes)[:, None]
-    return density_ratio(chance, reference_rows=fitted_on[0], window_rows=fitted_on[1])
+        chance[folds == fold] = predict(fitted, rows[folds == fold], "binary")
+    earned = sobered(chance, is_window)[is_window]
+    return density_ratio(earned, reference_rows=len(promised), window_rows=len(known))
 
 
 def _shared(features: Features, promised: pd.DataFrame, known: pd.DataFrame) -> Features:
