@@ -30,7 +30,7 @@ def test_chances_are_as_sure_as_they_have_earned() -> None:
     rng = np.random.default_rng(2)
     true = rng.normal(size=20_000)
     sides = rng.random(20_000) < 1 / (1 + np.exp(-true))
-    sure = 1 / (1 + np.exp(-8 * true))
+    sure = 1 / (1 + np.exp(-3 * true))
     softened = sobered(sure, sides)
     assert softened == pytest.approx(1 / (1 + np.exp(-true)), abs=0.03)
     weights = density_ratio(softened[sides], reference_rows=int((~sides).sum()), window_rows=int(sides.sum()))
