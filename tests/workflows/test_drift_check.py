@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.workflows.account import account_in_words
 from evenkeel.workflows.check_window import check_run
 from evenkeel.workflows.drift import measure_drift
 from evenkeel.workflows.drift_check import gather_window
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     from evenkeel.workflows.drift_check import Recorded
     from tests.workflows.conftest import House
 
-DAYS = ("2013-02-05", "2013-02-06", "2013-02-07", "2013-02-08")
-"""Four days: the check of the first acts before any of its labels has matured."""
+DAYS = ("2013-02-05", "2013-02-06", "2013-02-07", "2013-02-08", "2013-02-09")
+"""Five days: the check of the first acts before any of its labels has matured, that of the second has labels of one day."""
 
 
 def scored(house: House) -> House:
@@ -72,6 +75,54 @@ def test_flipped_labels_are_decay(trained: House) -> None:
     assert recorded.decay == "drift"
     assert recorded.signal
     assert "was promised" in recorded.reason
+
+
+def test_a_signal_comes_with_an_account_on_record_and_on_its_page(trained: House) -> None:
+    """The check says where the signal comes from, under 4 KB, and the page shows it once, however often the check is run."""
+    flip(scored(trained))
+    for _ in range(2):
+        check(trained)
+    checks = trained.gateways.lake.read("flight_delay", "drift_checks", partitions=[DAYS[-1]])
+    assert checks is not None
+    account = checks["account"].iloc[0]
+    sentences = account_in_words(account)
+    assert len(account) < 4096
+    assert any(one.startswith("log_loss a row is") for one in sentences)
+    page = trained.gateways.pages.get(checks["page"].iloc[0]).decode()
+    assert page.count("<h2>Where it comes from</h2>") == 1
+    assert all(html.escape(one) in page for one in sentences)
+
+
+def test_a_quiet_check_has_no_account(trained: House) -> None:
+    """Without a signal nothing is accounted for."""
+    assert not check(scored(trained)).signal
+    checks = trained.gateways.lake.read("flight_delay", "drift_checks", partitions=[DAYS[-1]])
+    assert checks is not None
+    assert checks["account"].tolist() == [""]
+
+
+def test_each_day_of_the_window_is_on_record_with_its_estimate(trained: House) -> None:
+    """The check's partition of `performance_days` holds a row a day of its window: estimates, and truths as labels mature."""
+    check(scored(trained))
+    days = trained.gateways.lake.read("flight_delay", "performance_days", partitions=[DAYS[-1]])
+    assert days is not None
+    assert days["day"].tolist() == list(DAYS[-3:])
+    assert days["value"].notna().tolist() == [True, True, False]
+    assert days["estimate"].between(0.5, 0.9).all()
+
+
+def test_figures_of_checks_are_one_run_over_time(trained: House) -> None:
+    """One MLflow run a model, a day a step; a check that is repeated adds nothing, and none is left running (law 7)."""
+    scored(trained)
+    for day in (DAYS[-1], DAYS[-2], DAYS[-1]):
+        check(trained, day)
+    registry = trained.gateways.registry
+    run_id = registry.begin("flight_delay", "monitoring", name="monitoring", tags={})
+    assert registry.finished(run_id)
+    client = MlflowClient(f"sqlite:///{trained.root / 'mlflow.db'}")
+    steps = [trained.spec.partition(day).day.toordinal() for day in DAYS[-2:]]
+    for name in ("decay.measured", "decay.fall", "decay.estimated", "drift.rows"):
+        assert sorted(one.step for one in client.get_metric_history(run_id, name)) == steps
 
 
 def test_a_signal_is_answered_once_however_often_it_is_heard(trained: House) -> None:

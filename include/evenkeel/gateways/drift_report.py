@@ -38,12 +38,13 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-header {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }}
+header, #account {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }}
 h1 {{ font-size: 1.5rem; margin: 0 }} p {{ margin: .2rem 0 }}
 </style>
 </head>
 <body>
 <header><h1>{title}</h1>{notes}</header>
+<section id="account"></section>
 <div id="report"></div>
 {script}
 {draw}

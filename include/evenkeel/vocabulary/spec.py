@@ -379,7 +379,10 @@ class Scoring(Part):
 
 
 class Decay(Part):
-    """How far the champion's metric on matured labels may fall below what it promised at promotion."""
+    """How far the champion's metric on matured labels may fall below what it did on its own holdout.
+
+    Decayed is whose fall is beyond `tolerance`, in the metric's unit, with the confidence of `drift.alpha`.
+    """
 
     window: PositiveDuration
     tolerance: Annotated[float, Field(gt=0)]

@@ -29,6 +29,9 @@ CHECKS = "drift_checks"
 CHECK_COLUMNS = "drift_columns"
 """What each check measured, one row a column."""
 
+PERFORMANCE_DAYS = "performance_days"
+"""What each check saw of the champion's metric, one row a day of its window: on labels, and as estimated without them."""
+
 REFUSED = "refused"
 """Partitions that a gate refused to score, one row each, with its reason; gone once the partition is published."""
 
@@ -45,6 +48,7 @@ TABLES = (
     REFERENCE_ROWS,
     CHECKS,
     CHECK_COLUMNS,
+    PERFORMANCE_DAYS,
     REFUSED,
     LEDGER,
 )

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from evenkeel.gateways.account_section import add_account
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES
+from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, PERFORMANCE_DAYS
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.check_window import check_run, window_of
+from evenkeel.workflows.account import account_in_words, account_of
+from evenkeel.workflows.check_window import check_run, scored_by, window_of
 from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.monitoring import log_check
 from evenkeel.workflows.reference import reference_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
@@ -57,7 +58,7 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     champion = gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))
     if champion is None or champion.version is None:
         raise EvenkeelError(f"{spec.model} {partition}: no champion was effective then, so there is nothing to check")
-    mine = _scored_by(spec, champion.version, [one.key for one in window_of(spec, partition)], gateways)
+    mine = scored_by(spec, champion.version, [one.key for one in window_of(spec, partition)], gateways)
     as_of = spec.check_as_of(partition)
     labelled = mine if mine.empty else add_labels(spec, mine, as_of, gateways.sources)
     reference = reference_of(spec, champion.training, champion.version, gateways)
@@ -66,8 +67,7 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     gateways.staging.put(run, "promised", reference.holdout)
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
     result = Gathered(partition.key, champion.version, len(labelled), len(reference.sample), matured)
-    promised = champion.numbers.get("challenger")
-    gateways.staging.put_note(run, "gathered", asdict(result) | {"promised": promised, "training": champion.training})
+    gateways.staging.put_note(run, "gathered", asdict(result) | {"training": champion.training})
     return result
 
 
@@ -90,27 +90,23 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
         "decay_numbers": json.dumps(decay["numbers"]),
         "causes": json.dumps([*drift["causes"], *decay["causes"]]),
         "page": drift["page"] or "",
+        "account": "",
     }
+    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if signal:
+        row["account"] = account = account_of(spec, partition, note["champion"], gateways)
+        if drift["page"]:
+            shown = add_account(gateways.pages.get(drift["page"]).decode(), account_in_words(account))
+            gateways.pages.put(drift["page"], shown)
     metadata = {"spec": spec.hash, "run": gateways.run}
     if drift["outcome"] != DriftOutcome.INSUFFICIENT_DATA:
         columns = gateways.staging.get(run, "columns")
         gateways.lake.publish(spec.model, CHECK_COLUMNS, partition.key, columns, metadata)
+    if note["rows"]:
+        days = gateways.staging.get(run, "days")
+        gateways.lake.publish(spec.model, PERFORMANCE_DAYS, partition.key, days, metadata)
     gateways.lake.publish(spec.model, CHECKS, partition.key, pd.DataFrame([row]), metadata)
-    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if gateways.draws_pages:
+        log_check(spec, partition, {"drift": drift["numbers"], "decay": decay["numbers"]}, gateways)
     reason = f"drift: {drift['reason']}; performance: {decay['reason']}"
     return Recorded(partition.key, note["champion"], drift["outcome"], decay["outcome"], reason, signal)
-
-
-def _scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gateways) -> pd.DataFrame:
-    """What a version scored in some partitions; where they hold more than `drift.daily_rows` a day, the same share of each."""
-    there = gateways.lake.counts(spec.model, SCORES)
-    present = [key for key in keys if key in there]
-    rows = sum(there[key] for key in present)
-    most = spec.drift.daily_rows * len(keys)
-    parts = []
-    for group in [present] if rows <= most else [[key] for key in present]:  # many rows are never all in memory
-        scores = gateways.lake.read(spec.model, SCORES, partitions=group) if group else None
-        if scores is not None:
-            mine = scores[scores[c.MODEL_VERSION] == champion]
-            parts.append(mine if rows <= most else mine.sample(frac=most / rows, random_state=spec.training.seed))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -1,10 +1,9 @@
-"""The drift rule and the decay rule."""
+"""The drift rule."""
 
 from __future__ import annotations
 
 import pytest
 
-from evenkeel.decisions.decay import judge_decay
 from evenkeel.decisions.drift import Moved, judge_drift
 from evenkeel.vocabulary.verdict import DriftOutcome
 
@@ -44,37 +43,3 @@ def test_a_reason_names_what_moved_most_first() -> None:
 def test_too_little_data_is_not_no_drift(measures: list[Moved], rows: int) -> None:
     """Too few rows, or nothing measured at all, is `insufficient_data` (law 21)."""
     assert judge_drift(measures, rows=rows, min_rows=500).outcome is DriftOutcome.INSUFFICIENT_DATA
-
-
-@pytest.mark.parametrize(
-    ("metric", "promised", "measured", "outcome"),
-    [
-        ("roc_auc", 0.70, 0.71, DriftOutcome.NONE),
-        ("roc_auc", 0.70, 0.69, DriftOutcome.NONE),
-        ("roc_auc", 0.70, 0.665, DriftOutcome.WATCH),
-        ("roc_auc", 0.70, 0.64, DriftOutcome.DRIFT),
-        ("mae", 0.70, 0.76, DriftOutcome.DRIFT),
-        ("mae", 0.70, 0.60, DriftOutcome.NONE),
-    ],
-)
-def test_decay_is_a_fall_below_the_promise(
-    metric: str, promised: float, measured: float, outcome: DriftOutcome
-) -> None:
-    """Beyond the tolerance it is decay, beyond half of it worth watching, whichever way the metric runs."""
-    verdict = judge_decay(
-        metric=metric, promised=promised, measured=measured, labels=900, min_labels=500, tolerance=0.05
-    )
-    assert verdict.outcome is outcome
-
-
-@pytest.mark.parametrize(
-    ("promised", "measured", "labels"), [(0.7, 0.5, 499), (None, 0.5, 900), (0.7, None, 0), (0.7, float("nan"), 900)]
-)
-def test_decay_without_a_basis_is_insufficient_data(
-    promised: float | None, measured: float | None, labels: int
-) -> None:
-    """Too few labels, no promise, or an undefined metric never says that all is well (law 21)."""
-    verdict = judge_decay(
-        metric="roc_auc", promised=promised, measured=measured, labels=labels, min_labels=500, tolerance=0.05
-    )
-    assert verdict.outcome is DriftOutcome.INSUFFICIENT_DATA
