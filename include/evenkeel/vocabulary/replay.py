@@ -54,9 +54,9 @@ class Day:
 class PolicyAccount:
     """How one policy fared.
 
-    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, retrain, declined, signals,
-    rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure. `share` and
-    `tolerance` are the spec's thresholds of drift and decay.
+    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, escalated, retrain, declined,
+    signals, rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure. `share`
+    and `tolerance` are the spec's thresholds of drift and decay.
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenkeel.decisions.decay import judge_decay
+from evenkeel.decisions.retraining import DECAY
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.verdict import DriftOutcome
 from evenkeel.workflows.check_window import Measured, check_run, last_days, leave_note, measure_scores
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
-
-DECAY = "decay"
-"""The cause of a signal that performance gave; those that drift gave are the names of what moved."""
 
 
 def measure_performance(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Measured:
