@@ -51,7 +51,7 @@ def fallen_lake(trained_lakes: dict[str, Path], tmp_path_factory: pytest.TempPat
     promote_version(*arguments, force=True, reason="great promises")
     for day in DAYS:
         run_scoring(house.spec, house.spec.partition(day), house.gateways)
-    for day in ("2013-02-02", "2013-02-03", "2013-02-04", *DAYS):
+    for day in ("2013-02-01", "2013-02-02", "2013-02-03", "2013-02-04", *DAYS):
         run_drift_check(house.spec, house.spec.partition(day), house.gateways)
     return root
 
@@ -169,14 +169,12 @@ def test_a_person_who_was_called_is_not_called_again_for_the_same_cause(fallen: 
     run_retraining(ruled(off, cooldown=off.spec.training.gap).spec, again, fallen.gateways)
     assert last(fallen).kind is Kind.DECLINED
     assert last(fallen).reason.startswith("decay: answered by the retraining as of 2013-02-08, which kept champion 2")
-    asked = replace(
-        last(fallen),
-        id=signal_id(again),
-        kind=Kind.RETRAIN,
-        training=fallen.gateways.ledger.entries(MODEL)[-3].training,
-    )
-    entries = [*fallen.gateways.ledger.entries(MODEL)[:-1], asked]
-    assert decayed_champion(off.spec, asked, entries, fallen.gateways) is None
+    entries = fallen.gateways.ledger.entries(MODEL)
+    launched = next(one for one in entries if one.kind is Kind.RETRAIN)
+    later = replace(launched, id=signal_id(again), effective_at=again)
+    assert decayed_champion(off.spec, later, entries, fallen.gateways) is None
+    nobody_called = [one for one in entries if one.kind is not Kind.ESCALATED]
+    assert decayed_champion(off.spec, later, nobody_called, fallen.gateways) is not None
 
 
 def test_a_barred_version_is_no_way_back(kept: House) -> None:

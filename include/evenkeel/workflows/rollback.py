@@ -84,7 +84,7 @@ def settled_id(asked: Entry) -> str:
 
 def decayed_champion(spec: ModelSpec, asked: Entry, entries: list[Entry], gateways: Gateways) -> Entry | None:
     """The champion to settle about after the retraining that an entry launched: it decayed, persistently and in the last check
-    too, the retraining was to replace it and did not, it is champion still, and no person has been called about it. None otherwise.
+    too, the retraining was to replace it and did not, it is champion still, and nobody was called about it. None otherwise.
     """
     if DECAY not in asked.causes or ending_of(asked, entries) not in {Ending.KEPT, Ending.REFUSED}:
         return None
