@@ -387,16 +387,27 @@ class Decay(Part):
 
 
 class Drift(Part):
-    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
+    """The drift check: the scored window against what the champion learnt from.
+
+    What moved is told by thresholds that the reference's own days give: `alpha` is the chance that a window like the reference
+    drifts in anything. Beyond chance is not yet worth an answer: that is a distance from `numeric_effect` (by `numeric_method`)
+    or `categorical_effect` up, a rate of nulls or unseen values that differs by `rate_effect`, features that are told apart
+    together with a ROC AUC of `together_effect`. `season` is how long ago the same season was: what is then as it is now is no
+    drift. At most `daily_rows` rows a day are looked at, and `sample` rows where a classifier is fitted or a page is drawn.
+    """
 
     schedule: DailyCron
     window: PositiveDuration
-    numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
-    categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
-    numeric_threshold: Annotated[float, Field(gt=0)] = 0.1
-    categorical_threshold: Annotated[float, Field(gt=0)] = 0.1
-    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    numeric_method: Literal["wasserstein", "jensenshannon", "psi"] = "wasserstein"
+    categorical_method: Literal["jensenshannon", "psi"] = "jensenshannon"
+    numeric_effect: Annotated[float, Field(ge=0)] = 0.1
+    categorical_effect: Annotated[float, Field(ge=0)] = 0.1
+    rate_effect: Annotated[float, Field(ge=0, le=1)] = 0.01
+    together_effect: Annotated[float, Field(ge=0.5, le=1)] = 0.6
+    season: PositiveDuration | None = None
     min_rows: Annotated[int, Field(ge=1)] = 500
+    daily_rows: Annotated[int, Field(ge=100)] = 10_000
     sample: Annotated[int, Field(ge=100)] = 5_000
     decay: Decay
 
