@@ -415,16 +415,30 @@ class Drift(Part):
     decay: Decay
 
 
-class Retraining(Part):
-    """When a signal is answered: it must persist, and an earlier answer must have had time to work.
+class Cap(Part):
+    """At most so many retrainings within so long, those left out whose data a gate refused."""
 
-    `mode: off` leaves the answer to people: signals are declined, on record.
+    trainings: Annotated[int, Field(ge=1)] = 4
+    within: PositiveDuration = timedelta(days=90)
+
+
+class Retraining(Part):
+    """When a signal is answered: it must persist (in `needed` of the last `of` checks), an earlier answer must have had time to
+    work (`cooldown`), and the `cap` is not reached.
+
+    A cause is answered once: after a retraining that kept the champion it is answered for `answer_holds`, or until there is
+    another champion. `rollback` says what becomes of a decayed champion that its retraining kept: `automatic` returns to an
+    earlier champion that is better beyond the promotion's margin, `off` calls a person. `mode: off` leaves every answer to
+    people: signals are declined, on record.
     """
 
     mode: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
     needed: Annotated[int, Field(ge=1)] = 3
     of: Annotated[int, Field(ge=1)] = 5
     cooldown: PositiveDuration = timedelta(days=14)
+    cap: Cap = Cap()
+    answer_holds: PositiveDuration = timedelta(days=60)
+    rollback: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
 
     @model_validator(mode="after")
     def _needed_fits(self) -> Retraining:
@@ -590,6 +604,12 @@ class ModelSpec(Part):
         while (tick := ticks.get_next(datetime)) < until + timedelta(days=1):
             found.add(max(tick.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)))
         return sorted(one for one in found if start <= one < end)
+
+    @property
+    def longest_training(self) -> timedelta:
+        """For how long a training may be under way, the time included that a person has to approve."""
+        by_hand = self.promotion.approval_timeout if self.promotion.mode == "approval" else timedelta(0)
+        return timedelta(hours=12) + by_hand
 
     @property
     def scores_the_day_it_runs(self) -> bool:
