@@ -16,6 +16,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs, wait_param
 from evenkeel.airflow.operators import retrain
+from evenkeel.airflow.operators.alert import alert_after
 
 AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
 
@@ -47,3 +48,4 @@ for spec in model_specs("retrain"):
         )
         report = retrain.ReportAnswerOperator(task_id="report", model=spec.model)
         wait >> decide >> launch >> report
+        alert_after(spec, "retrain", [report], told_elsewhere=["report"])  # a training tells of itself

@@ -29,5 +29,10 @@ REFUSED = "refused"
 LEDGER = "ledger"
 """Every decision about the model, append-only."""
 
-TABLES = (SCORES, QUARANTINE, SHADOW_SCORES, SHADOW_REFUSED, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER)
+ALERTS = "alerts"
+"""What people were told of, by which route, what was silenced, and what could not be sent; append-only."""
+
+TABLES = (
+    SCORES, QUARANTINE, SHADOW_SCORES, SHADOW_REFUSED, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER, ALERTS,
+)  # fmt: skip
 """All of them."""
