@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
 
+from evenkeel.local.stack import free_ports
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -102,10 +104,9 @@ def webhook() -> Iterator[Webhook]:
 @contextlib.contextmanager
 def mailbox() -> Iterator[Mailbox]:
     """A mail server for as long as the block runs."""
-    received = Mailbox(0)
-    controller = Controller(received, hostname="127.0.0.1", port=0)
+    received = Mailbox(free_ports(1)[0])  # aiosmtpd wants to be told one
+    controller = Controller(received, hostname="127.0.0.1", port=received.port)
     controller.start()
-    received.port = controller.server.sockets[0].getsockname()[1]
     try:
         yield received
     finally:
