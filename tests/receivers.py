@@ -27,7 +27,7 @@ from evenkeel.local.stack import free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = "only-for-this-test-5f2c"  # noqa: S105 - looked for in logs, where it must not be
+TOKEN = "only-for-this-test-5f2c"
 """Part of every connection: the password of the mail server, and in a header of the web server."""
 
 
@@ -77,7 +77,7 @@ def webhook() -> Iterator[Webhook]:
     """A web server for as long as the block runs."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the base class's name
+        def do_POST(self) -> None:
             content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if not received.broken:
                 received.messages.append(content)

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 from airflow.sdk.log import redact
+from tests.conftest import PROJECT
+from tests.receivers import TOKEN, mailbox, webhook
 
 from evenkeel.airflow.operators.alert import AlertOperator
 from evenkeel.local.stack import free_ports
@@ -22,10 +24,8 @@ from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import find_spec
 from evenkeel.vocabulary.tables import CHECKS
-from evenkeel.workflows.alerts import told_alerts
+from evenkeel.workflows.alert_record import told_alerts
 from evenkeel.workflows.gateways import Gateways
-from tests.conftest import PROJECT
-from tests.receivers import TOKEN, mailbox, webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,7 +216,7 @@ print([str(run.state), states["gather"], states["alert"]])
 
 
 def test_a_failed_run_is_told_and_stays_failed(told_by: Any, hook: Webhook, tmp_path: Path) -> None:
-    """The DAG in Airflow's own runner: no champion, so the first task fails; the alert is sent and the run is red all the same."""
+    """The DAG in Airflow's own runner. No champion: so the first task fails; the alert is sent, the run is red all the same."""
     told_by("webhook")
     mine = {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),

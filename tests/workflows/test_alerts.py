@@ -15,8 +15,10 @@ from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.vocabulary.tables import ALERTS, CHECKS, REFUSED
-from evenkeel.workflows.alerts import Alert, Failure, deliver_alerts, due_alerts, last_instant, told_alerts
+from evenkeel.workflows.alert_record import told_alerts
+from evenkeel.workflows.alerts import Alert, deliver_alerts, due_alerts
 from evenkeel.workflows.gateways import Gateways
+from evenkeel.workflows.happenings import Failure, last_instant
 from evenkeel.workflows.ledger import Entry, Kind
 from tests.workflows.conftest import PROJECT
 
@@ -102,7 +104,7 @@ def test_an_alert_says_what_happened_to_whom_and_where_to_look(desk: Desk) -> No
 
 
 def test_what_goes_on_is_told_once_and_on_record_once(desk: Desk) -> None:
-    """The same check again, the next days, another run of a day: one alert; after a quiet week, or of another column, the next."""
+    """The next days, another run of a day: one alert. After a quiet week, or of another column: the next."""
     for day in ("2013-04-01", "2013-04-02", "2013-04-03"):
         desk.check(day, "dest")
         expected = [("hook", "drift")] if day == "2013-04-01" else []
@@ -246,13 +248,6 @@ def test_checks_from_before_causes_were_on_record_are_told_all_the_same(desk: De
     older = desk.spec.model_copy(update={"model": "older"})
     (alert,) = due_alerts(older, desk.instant("2013-04-01"), desk.gateways)
     assert alert.causes == ("drift",)
-
-
-def test_alerts_change_no_result(desk: Desk) -> None:
-    """Who is told shapes no score: the spec's hash, and so the names of its trainings, stays."""
-    silent = desk.spec.model_copy(update={"alerts": type(desk.spec.alerts)()})
-    longer = desk.spec.alerts.model_copy(update={"repeat": timedelta(days=30)})
-    assert desk.spec.hash == silent.hash == desk.spec.model_copy(update={"alerts": longer}).hash
 
 
 def test_the_table_is_maintained_like_the_others(desk: Desk) -> None:

@@ -20,7 +20,8 @@ from evenkeel.vocabulary.spec_file import find_spec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evenkeel.workflows.alerts import Alert, Told
+    from evenkeel.workflows.alert_record import Told
+    from evenkeel.workflows.alerts import Alert
 
 
 def alerts(
@@ -31,7 +32,9 @@ def alerts(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show the alerts of a model that were sent, silenced or could not be sent, and those that are due; Airflow sends them."""
-    from evenkeel.workflows.alerts import due_alerts, last_instant, told_alerts
+    from evenkeel.workflows.alert_record import told_alerts
+    from evenkeel.workflows.alerts import due_alerts
+    from evenkeel.workflows.happenings import last_instant
 
     spec, gateways = find_spec(read_settings().models, model), open_gateways()
     told = told_alerts(spec, gateways)

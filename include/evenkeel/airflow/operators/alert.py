@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from evenkeel.vocabulary.spec import ModelSpec
-    from evenkeel.workflows.alerts import Failure
     from evenkeel.workflows.gateways import Gateways
+    from evenkeel.workflows.happenings import Failure
 
 
 class AlertOperator(StepOperator):
@@ -54,7 +54,7 @@ class AlertOperator(StepOperator):
 
     def _failure(self, as_of: datetime, context: Context) -> Failure | None:
         """What failed in this run, by the states that Airflow keeps."""
-        from evenkeel.workflows.alerts import Failure
+        from evenkeel.workflows.happenings import Failure
 
         run = context["dag_run"]
         states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
