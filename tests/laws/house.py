@@ -63,7 +63,7 @@ def spec_of(model: str) -> ModelSpec:
     content["training"] |= {"window": "10d", "holdout": "3d"}
     content["training"]["candidates"][0]["params"]["max_iter"] = 20
     content["promotion"] |= {"min_days": 2}
-    content["drift"] |= {"window": "3d", "min_rows": 500, "numeric_threshold": 0.001, "share": 0.1, "sample": 1000}
+    content["drift"] |= {"window": "3d", "min_rows": 500, "numeric_effect": 0.0, "sample": 1000}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
     content["retraining"] = {"needed": 1, "of": 1, "cooldown": "12h"}
     return ModelSpec.model_validate(content)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MODEL = "flight_delay"
 RUN = f"{MODEL}_drift_check/scheduled__2013-04-01"
 HOOK = {"name": "hook", "kind": "webhook", "connection": "evenkeel_webhook"}
-MAIL = {"name": "mail", "kind": "email", "to": ["oncall@example.com"], "on": ["decay", "rolled_back"]}
+MAIL = {"name": "mail", "kind": "email", "to": ["oncall@example.com"], "about": ["decay", "rolled_back"]}
 
 
 @dataclass

@@ -38,14 +38,16 @@ def flip(house: House) -> None:
 
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None:
-    """Drift and performance of the window are on record, a row a column, and the report is kept as a page."""
+    """Drift and performance of the window are on record, with every measure of every column, and the report is kept as a page."""
     recorded = check(scored(trained))
     checks = trained.gateways.lake.read(trained.spec.model, "drift_checks")
     columns = trained.gateways.lake.read(trained.spec.model, "drift_columns")
     assert checks is not None
     assert columns is not None
     assert (recorded.champion, checks["labels"].iloc[0] > 1000) == (1, True)
-    assert len(columns) == len(trained.spec.features.names) + 1
+    distributions = columns[columns["kind"] == "distribution"]["column"]
+    assert set(distributions) == {*trained.spec.features.names, "_label"}  # three days of scores are no reference
+    assert set(columns["kind"]) == {"distribution", "nulls", "unseen", "together"}
     assert b"drawDashboard" in trained.gateways.pages.get(checks["page"].iloc[0])
 
 

@@ -30,7 +30,7 @@ _EVERY_SECONDS = 10
 
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, such as drift.share=0.4. Repeatable."),
+    typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, such as drift.alpha=0.01. Repeatable."),
 ]
 Named = Annotated[
     list[str] | None,

@@ -68,6 +68,12 @@ def _address(value: str) -> str:
     return value
 
 
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("is empty; name at least one")
+    return value
+
+
 def _own_column(value: str) -> str:
     if value.startswith("_"):
         raise ValueError("begins with an underscore; such names are kept for the columns evenkeel writes")
@@ -410,16 +416,27 @@ class Decay(Part):
 
 
 class Drift(Part):
-    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
+    """The drift check: the scored window against what the champion learnt from.
+
+    What moved is told by thresholds that the reference's own days give: `alpha` is the chance that a window like the reference
+    drifts in anything. Beyond chance is not yet worth an answer: that is a distance from `numeric_effect` (by `numeric_method`)
+    or `categorical_effect` up, a rate of nulls or unseen values that differs by `rate_effect`, features that are told apart
+    together with a ROC AUC of `together_effect`. `season` is how long ago the same season was: what is then as it is now is no
+    drift. At most `daily_rows` rows a day are looked at, and `sample` rows where a classifier is fitted or a page is drawn.
+    """
 
     schedule: DailyCron
     window: PositiveDuration
-    numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
-    categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
-    numeric_threshold: Annotated[float, Field(gt=0)] = 0.1
-    categorical_threshold: Annotated[float, Field(gt=0)] = 0.1
-    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    numeric_method: Literal["wasserstein", "jensenshannon", "psi"] = "wasserstein"
+    categorical_method: Literal["jensenshannon", "psi"] = "jensenshannon"
+    numeric_effect: Annotated[float, Field(ge=0)] = 0.1
+    categorical_effect: Annotated[float, Field(ge=0)] = 0.1
+    rate_effect: Annotated[float, Field(ge=0, le=1)] = 0.01
+    together_effect: Annotated[float, Field(ge=0.5, le=1)] = 0.6
+    season: PositiveDuration | None = None
     min_rows: Annotated[int, Field(ge=1)] = 500
+    daily_rows: Annotated[int, Field(ge=100)] = 10_000
     sample: Annotated[int, Field(ge=100)] = 5_000
     decay: Decay
 
@@ -443,9 +460,9 @@ class Retraining(Part):
 
 
 class Route(Part):
-    """Base of every route: of what its readers hear."""
+    """Base of every route: `about` is of what its readers hear. (Not `on`, which YAML reads as true.)"""
 
-    on: Annotated[tuple[What, ...], Field(strict=False, min_length=1)] = EVERYTHING
+    about: Annotated[tuple[What, ...], Field(strict=False), AfterValidator(_not_empty)] = EVERYTHING
 
 
 class EmailRoute(Route):
@@ -453,7 +470,9 @@ class EmailRoute(Route):
 
     kind: Literal["email"]
     name: Name = "email"
-    to: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False, min_length=1)]
+    to: Annotated[
+        tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False), AfterValidator(_not_empty)
+    ]
     connection: ConnectionId = "smtp_default"
 
 
@@ -479,7 +498,8 @@ AlertRoute = Annotated[EmailRoute | SlackRoute | WebhookRoute, Field(discriminat
 class Silence(Part):
     """What nobody is told of before the day `until` begins, and why; it is put on record as silenced.
 
-    With `columns`, drift of these only: where others moved too, people are told.
+    With `columns`, drift of these only, named as the alert names its causes (`dest`, `nulls of dest`, `features together`): where
+    others moved too, people are told.
     """
 
     what: What
@@ -581,12 +601,15 @@ class ModelSpec(Part):
     def _silenced_columns_are_there(self) -> None:
         for number, silence in enumerate(self.alerts.silences):
             strangers = [
-                name for name in silence.columns if name not in self.features.names and not name.startswith("_")
+                name
+                for name in silence.columns
+                if _column_of(name) not in {*self.features.names, "features together"} and not name.startswith("_")
             ]
             if strangers:
                 raise ValueError(
                     f"alerts.silences.{number}.columns: {', '.join(strangers)} is neither a feature nor a column of the scores "
-                    f"such as _prediction; the features are {', '.join(self.features.names)}"
+                    f"such as _prediction, nor `nulls of` or `unseen values of` one, nor `features together`; the features are "
+                    f"{', '.join(self.features.names)}"
                 )
 
     def _measured_columns_are_there(self) -> None:
@@ -691,6 +714,10 @@ class ModelSpec(Part):
     def zone(self) -> ZoneInfo:
         """The time zone in which a partition is a day."""
         return ZoneInfo(self.timezone)
+
+
+def _column_of(cause: str) -> str:
+    return cause.removeprefix("nulls of ").removeprefix("unseen values of ")
 
 
 def _days(duration: timedelta) -> str:

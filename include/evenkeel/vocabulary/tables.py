@@ -9,7 +9,13 @@ QUARANTINE = "quarantine"
 """Rows the data gate set aside, with their reasons."""
 
 TRAINING_SETS = "training_sets"
-"""What each training learnt from, one partition a training: the drift check's reference."""
+"""What each training learnt from, one partition a training."""
+
+REFERENCE_PROFILES = "reference_profiles"
+"""The drift check's reference, one partition a training: each column's counts in cells, day by day."""
+
+REFERENCE_ROWS = "reference_rows"
+"""Some of the rows of each reference, the holdout with the scores of the version."""
 
 SHADOW_SCORES = "shadow_scores"
 """What a shadow said of the rows of a partition, beside what the champion said of them; none of it counts."""
@@ -33,6 +39,17 @@ ALERTS = "alerts"
 """What people were told of, by which route, what was silenced, and what could not be sent; append-only."""
 
 TABLES = (
-    SCORES, QUARANTINE, SHADOW_SCORES, SHADOW_REFUSED, TRAINING_SETS, CHECKS, CHECK_COLUMNS, REFUSED, LEDGER, ALERTS,
-)  # fmt: skip
+    SCORES,
+    QUARANTINE,
+    SHADOW_SCORES,
+    SHADOW_REFUSED,
+    TRAINING_SETS,
+    REFERENCE_PROFILES,
+    REFERENCE_ROWS,
+    CHECKS,
+    CHECK_COLUMNS,
+    REFUSED,
+    LEDGER,
+    ALERTS,
+)
 """All of them."""

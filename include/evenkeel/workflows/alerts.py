@@ -104,7 +104,7 @@ def deliver_alerts(
 def _due(
     spec: ModelSpec, route: AlertRoute, as_of: datetime, happened: Sequence[Happening], told: Sequence[Told]
 ) -> list[Alert]:
-    details = {one.event.id: one for one in happened if one.event.what in route.on}
+    details = {one.event.id: one for one in happened if one.event.what in route.about}
     events = [one.event for one in details.values()]
     mine = [one for one in told if one.route == route.name]
     sent = [one.event for one in mine if one.outcome is Outcome.SENT]

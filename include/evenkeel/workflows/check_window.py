@@ -58,11 +58,9 @@ def days_of(window: timedelta) -> int:
     return max(1, math.ceil(window / timedelta(days=1)))
 
 
-def sample_of(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """At most `drift.sample` rows, drawn by the spec's seed."""
-    if len(frame) <= spec.drift.sample:
-        return frame
-    return frame.sample(spec.drift.sample, random_state=spec.training.seed).reset_index(drop=True)
+def sample_of(frame: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    """At most so many rows, drawn by the seed."""
+    return frame if len(frame) <= rows else frame.sample(rows, random_state=seed).reset_index(drop=True)
 
 
 def leave_note(run: str, name: str, measured: Measured, gateways: Gateways) -> Measured:

@@ -10,17 +10,18 @@ import pandas as pd
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES, TRAINING_SETS
+from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.challenge import PART
-from evenkeel.workflows.check_window import check_run, sample_of, window_of
+from evenkeel.workflows.check_window import check_run, window_of
 from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.reference import reference_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
-    from evenkeel.workflows.ledger import Entry
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,17 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     champion = gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))
     if champion is None or champion.version is None:
         raise EvenkeelError(f"{spec.model} {partition}: no champion was effective then, so there is nothing to check")
-    keys = [one.key for one in window_of(spec, partition)]
-    scores = gateways.lake.read(spec.model, SCORES, partitions=keys)
-    mine = _of_champion(scores, champion.version)
+    mine = _scored_by(spec, champion.version, [one.key for one in window_of(spec, partition)], gateways)
     as_of = spec.check_as_of(partition)
     labelled = mine if mine.empty else add_labels(spec, mine, as_of, gateways.sources)
-    reference = _reference(spec, champion, gateways)
+    reference = reference_of(spec, champion.training, champion.version, gateways)
     run = check_run(spec, partition)
     gateways.staging.put(run, "scored", labelled)
-    gateways.staging.put(run, "reference", sample_of(reference.drop(columns=[PART]), spec))
-    gateways.staging.put(run, "promised", reference[reference[PART] == "holdout"].drop(columns=[PART]))
+    gateways.staging.put(run, "promised", reference.holdout)
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
-    result = Gathered(partition.key, champion.version, len(labelled), len(reference), matured)
+    result = Gathered(partition.key, champion.version, len(labelled), len(reference.sample), matured)
     promised = champion.numbers.get("challenger")
-    gateways.staging.put_note(run, "gathered", asdict(result) | {"promised": promised})
+    gateways.staging.put_note(run, "gathered", asdict(result) | {"promised": promised, "training": champion.training})
     return result
 
 
@@ -103,18 +101,16 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
     return Recorded(partition.key, note["champion"], drift["outcome"], decay["outcome"], reason, signal)
 
 
-def _of_champion(scores: pd.DataFrame | None, champion: int) -> pd.DataFrame:
-    if scores is None:
-        return pd.DataFrame()
-    mine: pd.DataFrame = scores[scores[c.MODEL_VERSION] == champion].reset_index(drop=True)
-    return mine
-
-
-def _reference(spec: ModelSpec, champion: Entry, gateways: Gateways) -> pd.DataFrame:
-    """What the champion learnt from; its scores are those of the holdout, which it had not seen."""
-    found = gateways.lake.read(spec.model, TRAINING_SETS, partitions=[champion.training or ""])
-    if found is None or found.empty:
-        raise EvenkeelError(
-            f"{spec.model}: the training set {champion.training} of champion {champion.version} is not in the lake"
-        )
-    return found.drop(columns=[c.PARTITION])
+def _scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gateways) -> pd.DataFrame:
+    """What a version scored in some partitions; where they hold more than `drift.daily_rows` a day, the same share of each."""
+    there = gateways.lake.counts(spec.model, SCORES)
+    present = [key for key in keys if key in there]
+    rows = sum(there[key] for key in present)
+    most = spec.drift.daily_rows * len(keys)
+    parts = []
+    for group in [present] if rows <= most else [[key] for key in present]:  # many rows are never all in memory
+        scores = gateways.lake.read(spec.model, SCORES, partitions=group) if group else None
+        if scores is not None:
+            mine = scores[scores[c.MODEL_VERSION] == champion]
+            parts.append(mine if rows <= most else mine.sample(frac=most / rows, random_state=spec.training.seed))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -103,7 +103,6 @@ def _policy(
         slug=policy.slug,
         rule=policy.rule,
         spec_hash=spec.hash,
-        share=spec.drift.share,
         tolerance=spec.drift.decay.tolerance,
         counts=_counts(entries, days, steps, refusals),
         means={name: mean_of_days(one) for name, one in values.items()},
@@ -158,7 +157,7 @@ def _days(
     scored = {one.event.removeprefix("score/"): one for one in steps if one.event.startswith("score/")}
     measured, champions = _measured(spec, span.partitions, measures, labels_as_of, gateways)
     checks = _checks(spec, gateways)
-    nothing: dict[str, Any] = {"drift": None, "decay": None, "share": None, "fall": None}
+    nothing: dict[str, Any] = {"drift": None, "decay": None, "excess": None, "fall": None}
     return [
         Day(
             partition=one.key,
@@ -211,7 +210,7 @@ def _checks(spec: ModelSpec, gateways: Gateways) -> dict[str, dict[str, Any]]:
         checks[str(row[c.PARTITION])] = {
             "drift": row["drift_outcome"],
             "decay": row["decay_outcome"],
-            "share": json.loads(row["drift_numbers"]).get("share"),
+            "excess": json.loads(row["drift_numbers"]).get("excess"),
             "fall": json.loads(row["decay_numbers"]).get("fall"),
         }
     return checks

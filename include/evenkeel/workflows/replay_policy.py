@@ -61,7 +61,7 @@ def policies_of(
 
     Args:
         spec: the model as its file has it.
-        changes: `path=value` each, such as `drift.share=0.4`: changes of the spec that hold for every policy.
+        changes: `path=value` each, such as `drift.alpha=0.01`: changes of the spec that hold for every policy.
         named: `name: path=value, path=value` each: further policies, by what they change beyond that.
         every: how many days apart the trainings of the last policy are.
 
@@ -121,7 +121,7 @@ def _parse_changes(changes: Sequence[str], where: str) -> dict[str, Any]:
     for text in changes:
         path, equals, value = text.partition("=")
         if not (equals and path.strip() and value.strip()):
-            raise SpecError([f"{where}: {text!r}: write path=value, such as drift.share=0.4"])
+            raise SpecError([f"{where}: {text!r}: write path=value, such as drift.alpha=0.01"])
         try:
             found[path.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
