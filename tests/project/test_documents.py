@@ -57,7 +57,7 @@ def test_every_file_the_readme_links_to_exists() -> None:
 
 
 def test_the_alerts_page_shows_a_sound_spec_and_names_all_there_is_to_hear_of() -> None:
-    """Its YAML is a part of a spec, and each `on` has its line."""
+    """Its YAML is a part of a spec, and each thing to hear about has its line."""
     page = (PROJECT / "docs" / "alerts.md").read_text()
     content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
     shown = re.search(r"```yaml\n(.*?)```", page, re.S)

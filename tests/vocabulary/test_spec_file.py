@@ -106,16 +106,17 @@ KNOWN = {"until": date(2013, 6, 1), "reason": "known"}
     [
         ({"routes": [{"kind": "pager"}]}, "alerts.routes.0: 'pager' is not one of the choices"),
         ({"routes": [{"kind": "webhook"}]}, "alerts.routes.0.connection: is missing"),
-        ({"routes": [{"kind": "email", "to": []}]}, "alerts.routes.0.to: "),
+        ({"routes": [{"kind": "email", "to": []}]}, "alerts.routes.0.to: [] is empty; name at least one"),
         ({"routes": [{"kind": "email", "to": ["me"]}]}, "alerts.routes.0.to.0: 'me' is not an e-mail address"),
         (
             {"routes": [{"kind": "slack", "chanel": "ops"}]},
-            "alerts.routes.0.chanel: unknown key. Valid: connection, kind",
+            "alerts.routes.0.chanel: unknown key. Valid: about, connection",
         ),
         (
-            {"routes": [{"kind": "slack", "on": ["drfit"]}]},
-            "alerts.routes.0.on.0: 'drfit' is not one of the choices. Did",
+            {"routes": [{"kind": "slack", "about": ["drfit"]}]},
+            "alerts.routes.0.about.0: 'drfit' is not one of the choices. Did",
         ),
+        ({"routes": [{"kind": "slack", True: ["drift"]}]}, "alerts.routes.0: a key reads as True; YAML takes on, off"),
         ({"routes": [{"kind": "slack"}] * 2}, "alerts: several routes are called slack; give each a `name` of its own"),
         ({"silences": [{"what": "drift", "reason": "known"}]}, "alerts.silences.0.until: is missing"),
         ({"silences": [KNOWN | {"what": "decay", "columns": ["dest"]}]}, "leave them out to silence decay"),

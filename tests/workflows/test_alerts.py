@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from evenkeel.decisions.drift import TOGETHER, Moved
 from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec
@@ -68,7 +69,7 @@ class Desk:
         self.gateways.lake.publish(MODEL, CHECKS, day, pd.DataFrame([row | more]), {"run": RUN})
 
     def decide(self, day: str, kind: Kind, entry_id: str, **fields: Any) -> None:
-        entry = Entry(entry_id, MODEL, kind, self.instant(day), "for a reason", **fields)
+        entry = Entry(entry_id, MODEL, kind, self.instant(day), **({"reason": "for a reason"} | fields))
         self.gateways.ledger.record(MODEL, entry_id, lambda _: entry)
 
     def send(self, route: AlertRoute, alert: Alert) -> None:
@@ -171,6 +172,16 @@ def test_a_silence_is_on_record_and_ends(desk: Desk) -> None:
     assert (desk.sent[0].day, desk.sent[0].since) == ("2013-04-02", "2013-03-31")
 
 
+def test_a_silence_names_columns_as_an_alert_names_causes(desk: Desk) -> None:
+    """Whatever a check can name as what moved may be silenced."""
+    kinds = {"distribution": "dest", "nulls": "dest", "unseen": "dest", "together": TOGETHER}
+    causes = [Moved(column, kind, "", 1, 0.5, 0).cause for kind, column in kinds.items()]
+    silence = {"what": "drift", "columns": [*causes, "_prediction"], "until": date(2013, 5, 1), "reason": "known"}
+    desk.alerts = {"routes": [HOOK], "silences": [silence]}
+    desk.check("2013-04-01", *causes, "_prediction")
+    assert desk.deliver("2013-04-01") == []
+
+
 def test_a_silence_of_some_columns_hides_no_other(desk: Desk) -> None:
     """Nor does silenced drift hide decay."""
     silence = {"what": "drift", "columns": ["dest"], "until": date(2013, 5, 1), "reason": "known"}
@@ -183,14 +194,18 @@ def test_decisions_are_told_each_under_its_name(desk: Desk) -> None:
     """Each rollback; refusals, a training's without the gate's words, which quote rows; no promotion."""
     desk.check("2013-04-01", decay="drift", account_in_words="dest=SEA lost most")
     desk.decide("2013-04-01", Kind.PROMOTED, "training/1/a", version=3, previous_version=2)
-    desk.decide("2013-04-01", Kind.REFUSED, "training/2/refused", previous_version=3, training="2")
-    desk.decide("2013-04-01", Kind.ROLLED_BACK, "rolled_back/1", version=2, previous_version=3)
+    quote = "12 rows, such as flight_id=7"
+    desk.decide("2013-04-01", Kind.REFUSED, "training/2/refused", previous_version=3, training="2", reason=quote)
+    said = f"worse; its retraining did not replace it ({quote})"
+    desk.decide("2013-04-01", Kind.ROLLED_BACK, "rolled_back/1", version=2, previous_version=3, reason=said)
     desk.decide("2013-04-02", Kind.ROLLED_BACK, "rolled_back/2", version=1, previous_version=2)
     assert sorted(what for _, what in desk.deliver("2013-04-02")) == ["decay", "refused", "rolled_back", "rolled_back"]
     told = {one.id: one for one in desk.sent}
     assert told["rolled_back/rolled_back/1"].account == "dest=SEA lost most"
-    assert "for a reason" not in told["refused/training/2/refused"].reason
-    assert told["rolled_back/rolled_back/1"].reason == "for a reason"
+    assert told["rolled_back/rolled_back/1"].reason.startswith(
+        "worse; its retraining did not replace it (a gate refused"
+    )
+    assert not any("flight_id" in one.reason for one in desk.sent)
 
 
 def test_a_refused_partition_is_told_until_it_is_published(desk: Desk) -> None:

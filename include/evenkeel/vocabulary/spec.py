@@ -460,7 +460,7 @@ class Retraining(Part):
 
 
 class Route(Part):
-    """Base of every route: `about` is of what its readers hear. (Not `on`, which YAML reads as true.)"""
+    """Base of every route: `about` is of what its readers hear."""
 
     about: Annotated[tuple[What, ...], Field(strict=False), AfterValidator(_not_empty)] = EVERYTHING
 
@@ -470,9 +470,7 @@ class EmailRoute(Route):
 
     kind: Literal["email"]
     name: Name = "email"
-    to: Annotated[
-        tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False), AfterValidator(_not_empty)
-    ]
+    to: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False), AfterValidator(_not_empty)]
     connection: ConnectionId = "smtp_default"
 
 

@@ -110,6 +110,8 @@ def _message(file: str, detail: ErrorDetails) -> str:
     match detail["type"]:
         case "extra_forbidden":
             return f"{file}: {key}: unknown key.{_choices(str(loc[-1]), _keys_beside(loc))}"
+        case "invalid_key":
+            return f"{file}: {_dotted(loc[:-1])}: a key reads as {value!r}; YAML takes on, off, yes and no for true and false"
         case "missing":
             return f"{file}: {key}: is missing"
         case "literal_error" | "union_tag_invalid":

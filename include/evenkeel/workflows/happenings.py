@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -60,7 +61,8 @@ def happenings(spec: ModelSpec, as_of: datetime, gateways: Gateways, failure: Fa
     """What happened up to an instant; `failure` is a run that failed, unless it was a gate that stopped it."""
     checked = [one for one in _checked(spec, gateways) if one.event.at <= as_of]
     entries = [one for one in gateways.ledger.entries(spec.model) if one.effective_at <= as_of]
-    decided = [_decided(spec, one, checked) for one in entries if one.kind in TOLD_OF]
+    quoting = [one.reason for one in entries if one.kind is Kind.REFUSED and one.version is None and one.reason]
+    decided = [_decided(spec, one, checked, quoting) for one in entries if one.kind in TOLD_OF]
     refused = [one for one in _refused_partitions(spec, gateways) if one.event.at <= as_of]
     found = [*checked, *decided, *refused]
     if failure is not None and not any(one.event.what == "refused" and one.run == gateways.run for one in found):
@@ -112,8 +114,11 @@ def _checked_for(what: str, row: Mapping[str, Any], run: str) -> Happening:
     )
 
 
-def _decided(spec: ModelSpec, entry: Entry, checked: Sequence[Happening]) -> Happening:
-    """A decision; one about champions with the account and the report of the last check of theirs that signalled before it."""
+def _decided(spec: ModelSpec, entry: Entry, checked: Sequence[Happening], quoting: Sequence[str]) -> Happening:
+    """A decision; one about champions with the account and the report of the last check of theirs that signalled before it.
+
+    `quoting` are reasons that quote rows: what a data gate said. Another decision may quote them in its turn.
+    """
     what, is_refusal = TOLD_OF[entry.kind], entry.kind is Kind.REFUSED
     theirs = [
         one
@@ -123,12 +128,11 @@ def _decided(spec: ModelSpec, entry: Entry, checked: Sequence[Happening]) -> Hap
     led = None if is_refusal else max(theirs, key=lambda one: one.event.at, default=None)
     # A training is refused for the same cause as the one before it; each rollback is another.
     alike = {Kind.REFUSED: "promotion" if entry.version else "training", Kind.ROLLED_BACK: entry.id}
-    quotes_rows = is_refusal and entry.version is None
     champion = entry.previous_version if is_refusal or entry.version is None else entry.version
     return Happening(
         Event(f"{what}/{entry.id}", what, champion, frozenset({alike.get(entry.kind, what)}), entry.effective_at),
         day=day_of(spec, entry.effective_at),
-        reason=f"training {entry.training}: {_GATE}" if quotes_rows else entry.reason,
+        reason=reduce(lambda said, quoted: said.replace(quoted, _GATE), quoting, entry.reason),
         numbers=entry.numbers,
         account="" if led is None else led.account,
         page="" if led is None else led.page,
