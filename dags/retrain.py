@@ -15,6 +15,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs, wait_param
 from evenkeel.airflow.operators import retrain
+from evenkeel.airflow.operators.alert import alert_after
 from evenkeel.airflow.operators.new_champion import NewChampionOperator
 
 AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
@@ -53,3 +54,4 @@ for spec in model_specs("retrain"):
         # Beside the report, which fails where a gate refused the data: a person is called then, too.
         wait >> decide >> launch >> [report, settle]
         settle >> changed
+        alert_after(spec, "retrain", [report, changed], told_elsewhere=["report"])  # a training tells of itself

@@ -223,3 +223,23 @@ def test_approval_puts_a_person_between_gate_and_promotion(tmp_path: Path, monke
     assert set(train.get_task("gate").downstream_task_ids) == {"approve", "keep"}
     assert set(train.get_task("approve").downstream_task_ids) == {"promote", "keep"}
     assert train.get_task("approve").defaults == ["Keep the champion"]
+
+
+def test_with_routes_each_pipeline_ends_by_telling_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A teardown after the last tasks: it runs whatever became of them, and the run's state is theirs alone."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    models = tmp_path / "config" / "models"
+    models.mkdir(parents=True)
+    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    content["alerts"] = {"routes": [{"kind": "webhook", "connection": "evenkeel_webhook"}]}
+    (models / "flight_delay.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("EVENKEEL_PROJECT", str(tmp_path))
+    found = DagBag(dag_folder=str(PROJECT / "dags")).dags
+    for pipeline in ("train", "score", "drift_check", "retrain", "promote"):
+        dag = found[f"flight_delay_{pipeline}"]
+        alert = dag.get_task("alert")
+        last = {name for name, then in GRAPHS[pipeline].items() if not then}
+        assert (alert.upstream_task_ids, alert.downstream_task_ids) == (last, set())
+        assert (alert.is_teardown, alert.on_failure_fail_dagrun) == (True, False)
+    assert "alert" not in found["flight_delay_maintain"].task_ids

@@ -162,9 +162,9 @@ MUTATIONS = (
     one(
         3,
         "a check looks at everybody's scores",
-        CHECK,
-        "scores[scores[c.MODEL_VERSION] == champion]",
-        "scores",
+        "workflows/check_window.py",
+        "mine = scores[scores[c.MODEL_VERSION] == champion]",
+        "mine = scores",
         first="champion_of_its_day",
     ),
     one(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evenkeel.cli.alerts import alerts
 from evenkeel.cli.approvals import approvals, approve
 from evenkeel.cli.console import Steps, err, history_table, out, status_table
 from evenkeel.cli.doors import open_gateways
@@ -33,6 +34,7 @@ app.command()(quarantine)
 app.command()(reproduce)
 app.command()(explain)
 app.command(hidden=True)(rebuild)
+app.command()(alerts)
 app.command()(approvals)
 app.command()(approve)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -53,6 +54,26 @@ def _off(value: object) -> object:
     return "off" if value is False else value  # YAML reads a bare `off` as false
 
 
+def _connection(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+        raise ValueError(
+            "is not the id of an Airflow connection, such as slack_default; an address or a token belongs into that connection"
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", value):
+        raise ValueError("is not an e-mail address, such as oncall@example.com")
+    return value
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("is empty; name at least one")
+    return value
+
+
 def _own_column(value: str) -> str:
     if value.startswith("_"):
         raise ValueError("begins with an underscore; such names are kept for the columns evenkeel writes")
@@ -72,6 +93,14 @@ Column = Annotated[str, Field(min_length=1), AfterValidator(_own_column)]
 Columns = Annotated[tuple[Column, ...], Field(strict=False)]
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FunctionPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+
+
+ConnectionId = Annotated[str, AfterValidator(_connection)]
+What = Literal["decay", "drift", "rolled_back", "needs_person", "refused", "failed"]
+"""What people are told of: a champion worse than it promised, inputs or scores that moved, a champion rolled back, a person that
+is needed, a gate's refusal, a run that failed.
+"""
+EVERYTHING: tuple[What, ...] = get_args(What)
 
 
 class Part(BaseModel):
@@ -447,6 +476,75 @@ class Retraining(Part):
         return self
 
 
+class Route(Part):
+    """Base of every route: `about` is of what its readers hear."""
+
+    about: Annotated[tuple[What, ...], Field(strict=False), AfterValidator(_not_empty)] = EVERYTHING
+
+
+class EmailRoute(Route):
+    """E-mail to some addresses, by an Airflow connection of type SMTP, which says who it is from."""
+
+    kind: Literal["email"]
+    name: Name = "email"
+    to: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False), AfterValidator(_not_empty)]
+    connection: ConnectionId = "smtp_default"
+
+
+class SlackRoute(Route):
+    """A Slack channel, by an Airflow connection of type Slack Incoming Webhook."""
+
+    kind: Literal["slack"]
+    name: Name = "slack"
+    connection: ConnectionId = "slack_default"
+
+
+class WebhookRoute(Route):
+    """A JSON object posted to the address in an Airflow connection of type HTTP."""
+
+    kind: Literal["webhook"]
+    name: Name = "webhook"
+    connection: ConnectionId
+
+
+AlertRoute = Annotated[EmailRoute | SlackRoute | WebhookRoute, Field(discriminator="kind")]
+
+
+class Silence(Part):
+    """What nobody is told of before the day `until` begins, and why; it is put on record as silenced.
+
+    With `columns`, drift of these only, named as the alert names its causes (`dest`, `nulls of dest`, `features together`): where
+    others moved too, people are told.
+    """
+
+    what: What
+    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    until: date
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _columns_drift(self) -> Silence:
+        if self.columns and self.what != "drift":
+            raise ValueError(f"`columns` are those that drift; leave them out to silence {self.what}")
+        return self
+
+
+class Alerts(Part):
+    """Who is told of what, by which Airflow connection, once until it has been quiet for `repeat` or the cause is another."""
+
+    routes: Annotated[tuple[AlertRoute, ...], Field(strict=False)] = ()
+    repeat: PositiveDuration = timedelta(days=7)
+    silences: Annotated[tuple[Silence, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Alerts:
+        names = [route.name for route in self.routes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"several routes are called {', '.join(twice)}; give each a `name` of its own")
+        return self
+
+
 class Period(Part):
     """The days for which there is data: schedules start and end with it."""
 
@@ -481,6 +579,7 @@ class ModelSpec(Part):
     scoring: Scoring
     drift: Drift
     retraining: Retraining = Retraining()
+    alerts: Alerts = Alerts()
     history: Annotated[Duration, Field(ge=timedelta(days=7))] = timedelta(days=30)
 
     @model_validator(mode="after")
@@ -505,6 +604,7 @@ class ModelSpec(Part):
             )
         self._scheduled_run_finds_its_rows()
         self._measured_columns_are_there()
+        self._silenced_columns_are_there()
         if self.features.function is None:
             strangers = [name for name in self.features.names if name not in self.rows.columns]
             if strangers:
@@ -512,6 +612,20 @@ class ModelSpec(Part):
                     f"features: {', '.join(strangers)} is no column of the rows; name a feature function or list the column"
                 )
         return self
+
+    def _silenced_columns_are_there(self) -> None:
+        for number, silence in enumerate(self.alerts.silences):
+            strangers = [
+                name
+                for name in silence.columns
+                if _column_of(name) not in {*self.features.names, "features together"} and not name.startswith("_")
+            ]
+            if strangers:
+                raise ValueError(
+                    f"alerts.silences.{number}.columns: {', '.join(strangers)} is neither a feature nor a column of the scores "
+                    f"such as _prediction, nor `nulls of` or `unseen values of` one, nor `features together`; the features are "
+                    f"{', '.join(self.features.names)}"
+                )
 
     def _measured_columns_are_there(self) -> None:
         text = {
@@ -564,10 +678,11 @@ class ModelSpec(Part):
 
     @property
     def hash(self) -> str:
-        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags, nor what is kept)."""
-        content = self.model_dump(
-            mode="json", exclude={"description": True, "owner": True, "tags": True, "training": {"keep_versions"}}
-        )
+        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags, nor who is told, nor what
+        is kept).
+        """
+        left_out: dict[str, Any] = dict.fromkeys(("description", "owner", "tags", "alerts"), True)
+        content = self.model_dump(mode="json", exclude={**left_out, "training": {"keep_versions"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def partition(self, key: str) -> Partition:
@@ -620,6 +735,10 @@ class ModelSpec(Part):
     def zone(self) -> ZoneInfo:
         """The time zone in which a partition is a day."""
         return ZoneInfo(self.timezone)
+
+
+def _column_of(cause: str) -> str:
+    return cause.removeprefix("nulls of ").removeprefix("unseen values of ")
 
 
 def _days(duration: timedelta) -> str:
