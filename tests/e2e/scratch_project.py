@@ -68,7 +68,7 @@ def make_turned_project(root: Path) -> Path:
         file = root / "config" / "models" / f"{name}.yaml"
         spec = yaml.safe_load(file.read_text())
         spec["drift"]["decay"]["window"] = "5d"
-        spec["retraining"] = {"needed": 4, "of": 5, "cooldown": "14d", "rollback": "automatic"}
+        spec["retraining"] = {"needed": 2, "of": 3, "cooldown": "14d", "rollback": "automatic"}
         file.write_text(yaml.safe_dump(spec))
     return root
 

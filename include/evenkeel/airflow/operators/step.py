@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -44,9 +45,18 @@ class StepOperator(BaseOperator):
         """Run the step; its result is the task's XCom: ids, counts and paths, never data."""
         spec = find_spec(read_settings().models, self.model)
         result = self.step(spec, open_gateways(context), context)
-        plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+        plain = as_json(asdict(result) if is_dataclass(result) and not isinstance(result, type) else result)
         self.log.info("%s %s: %s", self.model, self.task_id, plain)
         return plain
+
+
+def as_json(value: Any) -> Any:
+    """A result as an XCom can carry it: JSON knows no NaN, which a metric is that its rows do not define, so it goes as null."""
+    if isinstance(value, dict):
+        return {key: as_json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def kind_of_run(context: Context) -> str:
