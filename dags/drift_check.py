@@ -11,6 +11,8 @@ from airflow.sdk import DAG
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param, wait_param
 from evenkeel.airflow.operators import drift_check
+from evenkeel.airflow.operators.alert import alert_after
+from evenkeel.airflow.operators.new_champion import NewChampionOperator
 
 for spec in model_specs("drift_check"):
     with DAG(
@@ -23,11 +25,14 @@ for spec in model_specs("drift_check"):
         performance = drift_check.MeasurePerformanceOperator(task_id="performance", model=spec.model)
         record = drift_check.RecordCheckOperator(task_id="record", model=spec.model, signal="signal")
         signal = drift_check.SignalOperator(task_id="signal", model=spec.model, outlets=[assets.drift(spec.model)])
-        measured = [drift, performance]
+        measured, last = [drift, performance], [signal]
         if spec.promotion.shadow is not None:  # before the record: a check on record has decided about its shadow
             shadow = drift_check.JudgeShadowOperator(task_id="shadow", model=spec.model)
-            shadow >> drift_check.NewChampionOperator(
-                task_id="new_champion", model=spec.model, judged="shadow", outlets=[assets.champion(spec.model)]
+            new_champion = NewChampionOperator(
+                task_id="new_champion", model=spec.model, decided="shadow", outlets=[assets.champion(spec.model)]
             )
+            shadow >> new_champion
             measured.append(shadow)
+            last.append(new_champion)
         gather >> measured >> record >> signal
+        alert_after(spec, "drift_check", last)

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import dag_arguments, model_specs, required_as_of_param
 from evenkeel.airflow.operators import promote
+from evenkeel.airflow.operators.alert import alert_after
 
 PARAMS = {
     "version": Param("previous", type="string", pattern=r"^(previous|[1-9]\d*)$",
@@ -26,6 +27,8 @@ for spec in model_specs("promote"):
         params=required_as_of_param() | PARAMS,
     ):
         judge = promote.JudgeVersionOperator(task_id="judge", model=spec.model)
-        judge >> promote.PromoteVersionOperator(
+        decide = promote.PromoteVersionOperator(
             task_id="promote", model=spec.model, judged="judge", outlets=[assets.champion(spec.model)]
         )
+        judge >> decide
+        alert_after(spec, "promote", [decide])

@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import champion_param, dag_arguments, daily, model_specs, partition_param, wait_param
 from evenkeel.airflow.operators import score
+from evenkeel.airflow.operators.alert import alert_after
 
 for spec in model_specs("score"):
     offset = 0 if spec.scores_the_day_it_runs else -1
@@ -24,3 +25,4 @@ for spec in model_specs("score"):
         validate_scores = score.ValidateScoresOperator(task_id="validate_scores", model=spec.model)
         publish = score.PublishScoresOperator(task_id="publish", model=spec.model, outlets=[assets.scores(spec.model)])
         extract >> validate >> shards >> validate_scores >> publish
+        alert_after(spec, "score", [publish])

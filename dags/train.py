@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import as_of_param, dag_arguments, daily, model_specs, wait_param
 from evenkeel.airflow.operators import train
+from evenkeel.airflow.operators.alert import alert_after
 from evenkeel.airflow.operators.approve import ApproveChallengerOperator
 
 for spec in model_specs("train"):
@@ -44,3 +45,4 @@ for spec in model_specs("train"):
             gate >> keep
         else:
             gate >> [promote, keep]
+        alert_after(spec, "train", [promote, keep])

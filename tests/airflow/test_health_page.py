@@ -14,10 +14,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evenkeel.decisions.alerting import Event
 from evenkeel.gateways.pages import Pages
 from evenkeel.vocabulary import tables
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import load_spec
+from evenkeel.workflows.alert_record import Outcome, record_outcome
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Entry, Kind
 from evenkeel.workflows.status import model_status
@@ -251,6 +253,16 @@ def test_a_living_model_is_told_whole(look, alive):
         "1 signal of 3 needed",
     ):
         assert said in page, said
+
+
+def test_the_last_alert_is_told_and_whether_it_went_out(look, alive):
+    """An alert that nobody got is seen here."""
+    event = Event("decay/3/2013-03-02", "decay", 3, frozenset({"decay"}), datetime(2013, 3, 3, 8, tzinfo=UTC))
+    gateways = Gateways(read_settings())
+    record_outcome(alive, "on_call", event, "worse", Outcome.FAILED, "route on_call: <timed out>", gateways)
+    page = look("/health").text
+    assert "decay, failed (on_call), about 2013-03-03 03:00 EST" in page
+    assert "route on_call: &lt;timed out&gt;" in page
 
 
 def test_links_lead_to_the_report_the_docs_and_the_version(look, alive):

@@ -7,10 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.workflows.gateways import Gateways
+from evenkeel.workflows.ledger import Entry, Kind
 
 PROJECT = Path(__file__).parents[2]
 
@@ -105,6 +110,23 @@ def test_status_is_a_table_or_json(project: Path) -> None:
     found = json.loads(evenkeel(project, "status", "--json").stdout)
     models = ["flight_delay", "flight_duration", "flight_status"]
     assert [(one["model"], one["champion"]) for one in found] == [(model, None) for model in models]
+
+
+def test_alerts_say_what_was_told_and_what_is_due(project: Path) -> None:
+    """And that Airflow sends them; without a route, nobody is told."""
+    assert "nobody is told, the spec has no `alerts.routes`" in evenkeel(project, "alerts", "flight_delay").stdout
+    path = project / "config" / "models" / "flight_delay.yaml"
+    path.write_text(path.read_text() + "alerts: {routes: [{kind: slack}]}\n")
+    assert "nothing was told, and nothing is due" in evenkeel(project, "alerts", "flight_delay").stdout
+    gateways = Gateways(read_settings({"EVENKEEL_PROJECT": str(project)}))
+    entry = Entry(
+        "rolled_back/1", "flight_delay", Kind.ROLLED_BACK, datetime(2013, 4, 1, tzinfo=UTC), "worse", version=2
+    )
+    gateways.ledger.record("flight_delay", entry.id, lambda _: entry)
+    assert "without Airflow nothing is sent" in evenkeel(project, "alerts", "flight_delay").stdout
+    found = json.loads(evenkeel(project, "alerts", "flight_delay", "--json").stdout)
+    assert [(one["what"], one["route"], one["reason"]) for one in found["due"]] == [("rolled_back", "slack", "worse")]
+    assert found["told"] == []
 
 
 def test_outside_a_project_it_says_so(tmp_path: Path) -> None:

@@ -48,8 +48,10 @@ GRAPHS = {
     "retrain": {
         "wait": {"decide"},
         "decide": {"launch_training"},
-        "launch_training": {"report"},
+        "launch_training": {"report", "settle"},
         "report": set(),
+        "settle": {"new_champion"},
+        "new_champion": set(),
     },
     "promote": {"judge": {"promote"}, "promote": set()},
     "maintain": {
@@ -58,6 +60,7 @@ GRAPHS = {
         "repair_alias": set(),
         "retire_versions": set(),
         "sweep": set(),
+        "resend_signals": set(),
     },
 }
 
@@ -198,7 +201,7 @@ def test_a_shadow_is_judged_before_its_check_is_on_record(tmp_path: Path, monkey
             self.promoted = promoted
 
         def xcom_pull(self, task_ids: str) -> dict[str, Any]:
-            return {"promoted": self.promoted, "shadow": 2, "reason": "not decided yet"}
+            return {"new_champion": 2 if self.promoted else None, "reason": "not decided yet"}
 
     task = check.get_task("new_champion")
     assert task.step(SPECS[0], None, {"ti": Told(promoted=True)}) == {"champion": 2}
@@ -220,3 +223,23 @@ def test_approval_puts_a_person_between_gate_and_promotion(tmp_path: Path, monke
     assert set(train.get_task("gate").downstream_task_ids) == {"approve", "keep"}
     assert set(train.get_task("approve").downstream_task_ids) == {"promote", "keep"}
     assert train.get_task("approve").defaults == ["Keep the champion"]
+
+
+def test_with_routes_each_pipeline_ends_by_telling_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A teardown after the last tasks: it runs whatever became of them, and the run's state is theirs alone."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    models = tmp_path / "config" / "models"
+    models.mkdir(parents=True)
+    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    content["alerts"] = {"routes": [{"kind": "webhook", "connection": "evenkeel_webhook"}]}
+    (models / "flight_delay.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("EVENKEEL_PROJECT", str(tmp_path))
+    found = DagBag(dag_folder=str(PROJECT / "dags")).dags
+    for pipeline in ("train", "score", "drift_check", "retrain", "promote"):
+        dag = found[f"flight_delay_{pipeline}"]
+        alert = dag.get_task("alert")
+        last = {name for name, then in GRAPHS[pipeline].items() if not then}
+        assert (alert.upstream_task_ids, alert.downstream_task_ids) == (last, set())
+        assert (alert.is_teardown, alert.on_failure_fail_dagrun) == (True, False)
+    assert "alert" not in found["flight_delay_maintain"].task_ids

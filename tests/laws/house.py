@@ -74,6 +74,11 @@ def with_promotion(spec: ModelSpec, **changes: Any) -> ModelSpec:
     return spec.model_copy(update={"promotion": spec.promotion.model_copy(update=changes)})
 
 
+def drift_from(data: Path, day: str) -> None:
+    """From a day on nearly all flights are of a middling distance, which every check sees."""
+    each(data / "flights" / "schedule", lambda rows: rows.assign(distance=700 + 0.2 * rows["distance"]), since=day)
+
+
 def add_times(data: Path) -> None:
     """Give the landed flights their times of landing, and labels a folder of their own."""
     flights = data / "flights"

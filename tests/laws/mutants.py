@@ -38,6 +38,8 @@ EXPECTATIONS, FINDINGS = "gateways/expectations.py", "gateways/findings.py"
 LEDGER, SCORE, TRAIN, CHALLENGE = (f"workflows/{name}.py" for name in ("ledger", "score", "train", "challenge"))
 CHECK, GATE, PROMOTE, NEEDS = (f"workflows/{name}.py" for name in ("drift_check", "data_gate", "promote", "needs"))
 RETRAINING, DRIFT = "decisions/retraining.py", "decisions/drift.py"
+CALIBRATED = "decisions/calibrated.py"
+RETRAIN, ROLLBACK = "workflows/retrain.py", "workflows/rollback.py"
 PROMOTION, FOLDS, LINEAGE = "decisions/promotion.py", "decisions/folds.py", "workflows/lineage.py"
 AS_OF, DECLARE, TURNS = "airflow/as_of.py", "airflow/declare.py", "airflow/fair_turns.py"
 
@@ -49,7 +51,7 @@ MUTATIONS = (
         1,
         "a check acts from the clock",
         (
-            Edit(CHECK, "from datetime import timedelta\n", "from datetime import UTC, datetime, timedelta\n"),
+            Edit(CHECK, "import json\n", "import json\nfrom datetime import UTC, datetime\n"),
             Edit(CHECK, "    as_of = spec.check_as_of(partition)\n", "    as_of = datetime.now(UTC)\n"),
         ),
         first="-drift check",
@@ -74,8 +76,8 @@ MUTATIONS = (
     one(
         1,
         "a check draws another sample each time",
-        CHECK,
-        "random_state=spec.training.seed",
+        "workflows/check_window.py",
+        "random_state=seed",
         "random_state=None",
         first="-drift check",
     ),
@@ -113,10 +115,10 @@ MUTATIONS = (
     ),
     one(
         2,
-        "retrainings of the future cool down",
+        "retrainings of the future count",
         RETRAINING,
-        "if timedelta(0) <= as_of - one < cooldown",
-        "if as_of - one < cooldown",
+        "(one for one in launched if one.as_of <= as_of)",
+        "(one for one in launched)",
         first="-retraining",
     ),
     one(
@@ -160,9 +162,9 @@ MUTATIONS = (
     one(
         3,
         "a check looks at everybody's scores",
-        CHECK,
-        "scores[scores[c.MODEL_VERSION] == champion].reset_index",
-        "scores.reset_index",
+        "workflows/check_window.py",
+        "mine = scores[scores[c.MODEL_VERSION] == champion]",
+        "mine = scores",
         first="champion_of_its_day",
     ),
     one(
@@ -180,9 +182,17 @@ MUTATIONS = (
         3,
         "a backfill does not wait for retrainings",
         NEEDS,
-        "if undecided else None",
-        "if False else None",
+        "    if undecided:\n",
+        "    if False:\n",
         first="backfill_waits",
+    ),
+    one(
+        3,
+        "a backfill does not wait for rollbacks",
+        NEEDS,
+        "if unsettled else None",
+        "if False else None",
+        first="what_follows",
     ),
     one(
         3,
@@ -212,8 +222,8 @@ MUTATIONS = (
         4,
         "a training of the past meets the champion of today",
         LEDGER,
-        "return champion_of([one for one in entries if one.subject != subject], instant)",
-        "return champion_of([one for one in entries if one.subject != subject])",
+        "if one.subject != subject and one.id != came_of_it], instant)",
+        "if one.subject != subject and one.id != came_of_it])",
         first="training_meets",
     ),
     one(
@@ -497,7 +507,14 @@ MUTATIONS = (
         first="another_day",
     ),
     # Airflow
-    one(26, "a reason names every column", DRIFT, "sorted(names)[:_NAMED]", "sorted(names)", first="many_features"),
+    one(
+        26,
+        "a reason names every column",
+        DRIFT,
+        "for one in measures[:_NAMED]",
+        "for one in measures",
+        first="many_features",
+    ),
     one(
         26,
         "quarantined rows travel between tasks",
@@ -679,6 +696,139 @@ MUTATIONS = (
             ),
         ),
         first="one_entry",
+    ),
+    one(
+        20,
+        "every measure has alpha to itself",
+        CALIBRATED,
+        "largest = np.maximum(largest, by_chance / scale)",
+        "largest = np.full(draws, 1.0)",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "rows of a day are taken for independent days",
+        CALIBRATED,
+        "return max(1, min(_WEEK, window_days, reference_days // 6))",
+        "return 1",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "a window of few rows is held against one of many",
+        CALIBRATED,
+        "    thinned = _thinned(drawn, int(here.sum()), rng)\n",
+        "    thinned = drawn\n",
+        first="at_most_alpha",
+    ),
+    one(
+        20,
+        "nothing is beyond chance",
+        CALIBRATED,
+        "        return self.value / self.threshold if",
+        "        return 0.0 if",
+        first="is_found",
+    ),
+    one(
+        21,
+        "a window of a few rows did not drift",
+        DRIFT,
+        "    if rows < min_rows:\n",
+        "    if False:\n",
+        first="too_few_rows",
+    ),
+    one(
+        21,
+        "where nothing was measured nothing drifted",
+        DRIFT,
+        "    if not measures:\n",
+        "    if False:\n",
+        first="nothing_measured",
+    ),
+    one(
+        23,
+        "the reference stays the first champion's",
+        CHECK,
+        "reference = reference_of(spec, champion.training, champion.version, gateways)",
+        "reference = reference_of(\n"
+        "        spec, gateways.lake.partitions(spec.model, 'reference_profiles')[0], champion.version, gateways\n"
+        "    )",
+        first="follows_the_champion",
+    ),
+    one(
+        19,
+        "a rollback by itself is decided anew each time",
+        ROLLBACK,
+        'return f"{SETTLED}{asked.training}"',
+        'return f"{SETTLED}{asked.training}/{id(asked)}"',
+        first="by_itself",
+    ),
+    one(
+        19,
+        "a rollback by itself returns to whoever was champion",
+        ROLLBACK,
+        "out = {champion.version, *barred(entries, as_of)}",
+        "out = {champion.version}",
+        first="nobody_who_is_barred",
+    ),
+    one(
+        4,
+        "a rollback by itself holds from the end of time",
+        ROLLBACK,
+        "rollback_entry(settled_id(asked), asked.effective_at,",
+        "rollback_entry(settled_id(asked), asked.effective_at.replace(year=2999),",
+        first="by_itself",
+    ),
+    # Signals
+    one(
+        22,
+        "a retraining under way is not known",
+        RETRAINING,
+        'is under way" if found else None',
+        'is under way" if False else None',
+        first="ten_signals",
+    ),
+    one(
+        22,
+        "a cause is answered again",
+        RETRAINING,
+        "if not asking or not asking <=",
+        "if True or not asking <=",
+        first="cause",
+    ),
+    one(
+        22,
+        "a new cause is declined with the old one",
+        RETRAINING,
+        "not asking <= {cause for one in kept for cause in one.causes}",
+        "not asking & {cause for one in kept for cause in one.causes}",
+        first="cause",
+    ),
+    one(22, "there is no cap", RETRAINING, "if asked.spent < cap.trainings:", "if True:", first="cap"),
+    one(22, "there is no cooldown", RETRAINING, 'of cooldown" if near else None', 'of cooldown" if False else None'),
+    one(
+        22,
+        "decay waits for what drift asked for",
+        RETRAINING,
+        "own = [one for one in judged if DECAY in one.causes] if DECAY in asked.lasting else judged",
+        "own = judged",
+        first="decay",
+    ),
+    one(
+        22,
+        "a lost signal is not found",
+        RETRAIN,
+        "if one.signals and not answered.intersection",
+        "if one.signals and answered.intersection",
+        first="lost",
+    ),
+    one(
+        22,
+        "an answer is written for each event",
+        RETRAIN,
+        "entry = gateways.ledger.record(spec.model, signal_id(as_of), decide)",
+        'entry = gateways.ledger.record(spec.model, f"{signal_id(as_of)}/{id(checks)}", decide)',
+        first="lost",
     ),
     one(
         31,

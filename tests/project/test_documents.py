@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from evenkeel.cli.main import app
 from evenkeel.vocabulary.settings import VARIABLES
+from evenkeel.vocabulary.spec import EVERYTHING, ModelSpec
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text()
@@ -52,6 +54,16 @@ def test_every_file_the_readme_links_to_exists() -> None:
     """A relative link leads somewhere."""
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):
         assert (PROJECT / target).exists(), target
+
+
+def test_the_alerts_page_shows_a_sound_spec_and_names_all_there_is_to_hear_of() -> None:
+    """Its YAML is a part of a spec, and each thing to hear about has its line."""
+    page = (PROJECT / "docs" / "alerts.md").read_text()
+    content = yaml.safe_load((PROJECT / "config" / "models" / "flight_delay.yaml").read_text())
+    shown = re.search(r"```yaml\n(.*?)```", page, re.S)
+    assert shown
+    assert ModelSpec.model_validate(content | yaml.safe_load(shown.group(1))).alerts.silences
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.M)) >= set(EVERYTHING)
 
 
 def test_the_dag_catalogue_is_fresh() -> None:

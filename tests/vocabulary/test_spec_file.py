@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,11 @@ def test_the_examples_are_sound(path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("trainning", {}, "flight_delay.yaml: trainning: unknown key. Did you mean 'training'? Valid: data_gate"),
+        (
+            "trainning",
+            {},
+            "flight_delay.yaml: trainning: unknown key. Did you mean 'training'? Valid: alerts, data_gate",
+        ),
         ("training.windoww", "60d", "training.windoww: unknown key. Did you mean 'window'?"),
         ("training.candidates.0.parms", {}, "training.candidates.0.parms: unknown key. Did you mean 'params'?"),
         ("inputs.weather.loockback", "1d", "inputs.weather.loockback: unknown key. Did you mean 'lookback'?"),
@@ -92,6 +98,42 @@ def test_a_mistake_names_file_key_value_and_way_out(tmp_path: Path, path: str, v
     assert sentence in caught.value.mistakes[0]
 
 
+KNOWN = {"until": date(2013, 6, 1), "reason": "known"}
+
+
+@pytest.mark.parametrize(
+    ("alerts", "sentence"),
+    [
+        ({"routes": [{"kind": "pager"}]}, "alerts.routes.0: 'pager' is not one of the choices"),
+        ({"routes": [{"kind": "webhook"}]}, "alerts.routes.0.connection: is missing"),
+        ({"routes": [{"kind": "email", "to": []}]}, "alerts.routes.0.to: [] is empty; name at least one"),
+        ({"routes": [{"kind": "email", "to": ["me"]}]}, "alerts.routes.0.to.0: 'me' is not an e-mail address"),
+        (
+            {"routes": [{"kind": "slack", "chanel": "ops"}]},
+            "alerts.routes.0.chanel: unknown key. Valid: about, connection",
+        ),
+        (
+            {"routes": [{"kind": "slack", "about": ["drfit"]}]},
+            "alerts.routes.0.about.0: 'drfit' is not one of the choices. Did",
+        ),
+        ({"routes": [{"kind": "slack", True: ["drift"]}]}, "alerts.routes.0: a key reads as True; YAML takes on, off"),
+        ({"routes": [{"kind": "slack"}] * 2}, "alerts: several routes are called slack; give each a `name` of its own"),
+        ({"silences": [{"what": "drift", "reason": "known"}]}, "alerts.silences.0.until: is missing"),
+        ({"silences": [KNOWN | {"what": "decay", "columns": ["dest"]}]}, "leave them out to silence decay"),
+        (
+            {"silences": [KNOWN | {"what": "drift", "columns": ["dst"]}]},
+            "alerts.silences.0.columns: dst is neither a feature",
+        ),
+    ],
+)
+def test_a_mistake_in_the_alerts_is_told_like_any_other(tmp_path: Path, alerts: dict, sentence: str) -> None:
+    """Routes by their kind, silences with their end."""
+    with pytest.raises(SpecError) as caught:
+        load_spec(written(tmp_path, example() | {"alerts": alerts}))
+    assert len(caught.value.mistakes) == 1, caught.value.mistakes
+    assert sentence in caught.value.mistakes[0]
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     """Three mistakes in two files are three lines, and the sound spec beside them is read all the same."""
     written(tmp_path, example())
@@ -126,6 +168,27 @@ def test_an_unknown_model_is_told_with_its_neighbour(tmp_path: Path) -> None:
         find_spec(tmp_path, "flight_dealy")
 
 
+def test_an_address_in_place_of_a_connection_is_not_shown(tmp_path: Path) -> None:
+    """It may be a webhook's, and so a secret (law 30)."""
+    route = {"kind": "slack", "connection": "https://hooks.slack.com/services/T0/B0/token"}
+    with pytest.raises(SpecError, match="'\\(not shown\\)' is not the id of an Airflow connection") as caught:
+        load_spec(written(tmp_path, example() | {"alerts": {"routes": [route]}}))
+    assert "token" not in str(caught.value).replace("address or a token", "")
+
+
+def test_the_alerts_that_the_example_shows_are_sound(tmp_path: Path) -> None:
+    """They are commented out, because there is nobody to tell; without the comment signs they are a part of a spec."""
+    shown = re.search(r"^# alerts:.*", EXAMPLE.read_text(), re.M | re.S)
+    assert shown
+    spec = load_spec(written(tmp_path, EXAMPLE.read_text().replace("\n# ", "\n")))
+    assert [(route.kind, route.name) for route in spec.alerts.routes] == [
+        ("email", "on_call"),
+        ("slack", "slack"),
+        ("webhook", "webhook"),
+    ]
+    assert spec.alerts.silences[0].columns == ("dest",)
+
+
 def test_a_spec_cannot_be_changed_after_reading() -> None:
     """Nothing that runs can alter what the team wrote."""
     spec = load_spec(EXAMPLE)
@@ -134,7 +197,8 @@ def test_a_spec_cannot_be_changed_after_reading() -> None:
 
 
 def test_the_hash_covers_what_shapes_a_result_and_nothing_else() -> None:
-    """A new description leaves the hash alone; a new seed does not."""
+    """A new description, or others who are told, leave the hash alone; a new seed does not."""
     before = load_spec(EXAMPLE)
+    assert ModelSpec.model_validate(example() | {"alerts": {"routes": [{"kind": "slack"}]}}).hash == before.hash
     assert ModelSpec.model_validate(example() | {"description": "other"}).hash == before.hash
     assert ModelSpec.model_validate(changed("training.seed", 8)).hash != before.hash

@@ -5,17 +5,25 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.workflows.account import account_in_words
+from evenkeel.workflows.check_window import check_run
+from evenkeel.workflows.drift import measure_drift
+from evenkeel.workflows.drift_check import gather_window
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
 from evenkeel.workflows.promote import judge_version, promote_version, roll_back
 from evenkeel.workflows.status import model_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evenkeel.workflows.check_window import Measured
     from evenkeel.workflows.drift_check import Recorded
     from tests.workflows.conftest import House
 
@@ -212,3 +220,55 @@ def test_the_status_of_an_untrained_model_is_empty(house: House) -> None:
     """A model nobody has trained has a status all the same."""
     status = model_status(house.spec, house.gateways)
     assert (status.champion, status.last_training, status.last_scored, status.drift) == (None, None, None, None)
+
+
+def measured_of(house: House, change: Callable[[pd.DataFrame], pd.DataFrame]) -> tuple[Measured, pd.DataFrame]:
+    """The drift of the scored days after a change of what was published of them, with its measures."""
+    partition = house.spec.partition(DAYS[-1])
+    gather_window(house.spec, partition, house.gateways)
+    run = check_run(house.spec, partition)
+    house.gateways.staging.put(run, "scored", change(house.gateways.staging.get(run, "scored")))
+    found = measure_drift(house.spec, partition, house.gateways)
+    if found.outcome == "insufficient_data":
+        return found, pd.DataFrame()
+    return found, house.gateways.staging.get(run, "columns")
+
+
+def test_a_feature_without_any_value_is_told_by_its_nulls(trained: House) -> None:
+    """An all-null column has no distribution to measure; that its values are gone is drift of its nulls."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.assign(humidity=np.nan))
+    assert (found.outcome, "nulls of humidity" in found.causes) == ("drift", True)
+    assert "distribution" not in set(columns[columns["column"] == "humidity"]["kind"])
+
+
+def test_a_category_that_nobody_knew_is_told_as_unseen(trained: House) -> None:
+    """New categories only: the distribution moved, and so did the rate of unseen values, to all of them."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.assign(carrier="ZZ"))
+    assert {"carrier", "unseen values of carrier"} <= set(found.causes)
+    unseen = columns[(columns["column"] == "carrier") & (columns["kind"] == "unseen")]
+    assert unseen["score"].iloc[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_feature_that_is_missing_is_left_out_and_the_others_are_measured(trained: House) -> None:
+    """A column that the published scores lack, because the spec gained it since, is in no measure; the rest is."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.drop(columns="humidity"))
+    assert "humidity" not in set(columns["column"])
+    assert found.numbers["measures"] == len(columns) > 20
+
+
+def test_a_window_of_one_row_is_insufficient(trained: House) -> None:
+    """One row says nothing, and the message says how many are needed."""
+    found, _ = measured_of(scored(trained), lambda rows: rows.head(1))
+    assert (found.outcome, found.reason) == (
+        "insufficient_data",
+        "1 rows in the window, 500 are needed (drift.min_rows)",
+    )
+
+
+def test_without_labels_drift_is_measured_and_decay_is_not_known(trained: House) -> None:
+    """No label at all: the inputs are measured as ever, performance is `insufficient_data` (law 21)."""
+    for day in DAYS:
+        run_scoring(trained.spec, trained.spec.partition(day), trained.gateways)
+        trained.change("outcomes", day, lambda rows: rows.assign(arrived_late=np.nan))
+    recorded = check(trained)
+    assert (recorded.decay, recorded.drift != "insufficient_data") == ("insufficient_data", True)

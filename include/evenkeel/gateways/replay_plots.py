@@ -35,6 +35,7 @@ KINDS = {
     "dropped": ("p", "#8c6d1f"),
     "kept": ("o", "#5f6b7a"),
     "refused": ("X", "#c0392b"),
+    "escalated": ("*", "#b0005e"),
     "retrain": ("D", "#d9730d"),
     "declined": ("|", "#9aa5b1"),
     "repaired": ("s", "#5f6b7a"),

@@ -55,9 +55,9 @@ class Day:
 class PolicyAccount:
     """How one policy fared.
 
-    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, retrain, declined, signals,
-    rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure. `tolerance`
-    is the spec's of decay.
+    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, escalated, retrain, declined,
+    signals, rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure.
+    `tolerance` is the spec's of decay.
     """
 
     name: str

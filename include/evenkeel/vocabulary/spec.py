@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -53,6 +54,26 @@ def _off(value: object) -> object:
     return "off" if value is False else value  # YAML reads a bare `off` as false
 
 
+def _connection(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+        raise ValueError(
+            "is not the id of an Airflow connection, such as slack_default; an address or a token belongs into that connection"
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", value):
+        raise ValueError("is not an e-mail address, such as oncall@example.com")
+    return value
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("is empty; name at least one")
+    return value
+
+
 def _own_column(value: str) -> str:
     if value.startswith("_"):
         raise ValueError("begins with an underscore; such names are kept for the columns evenkeel writes")
@@ -72,6 +93,14 @@ Column = Annotated[str, Field(min_length=1), AfterValidator(_own_column)]
 Columns = Annotated[tuple[Column, ...], Field(strict=False)]
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FunctionPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+
+
+ConnectionId = Annotated[str, AfterValidator(_connection)]
+What = Literal["decay", "drift", "rolled_back", "needs_person", "refused", "failed"]
+"""What people are told of: a champion worse than it promised, inputs or scores that moved, a champion rolled back, a person that
+is needed, a gate's refusal, a run that failed.
+"""
+EVERYTHING: tuple[What, ...] = get_args(What)
 
 
 class Part(BaseModel):
@@ -415,21 +444,104 @@ class Drift(Part):
     decay: Decay
 
 
-class Retraining(Part):
-    """When a signal is answered: it must persist, and an earlier answer must have had time to work.
+class Cap(Part):
+    """At most so many retrainings within so long, those left out whose data a gate refused."""
 
-    `mode: off` leaves the answer to people: signals are declined, on record.
+    trainings: Annotated[int, Field(ge=1)] = 4
+    within: PositiveDuration = timedelta(days=90)
+
+
+class Retraining(Part):
+    """When a signal is answered: it must persist (in `needed` of the last `of` checks), an earlier answer must have had time to
+    work (`cooldown`), and the `cap` is not reached.
+
+    A cause is answered once: after a retraining that kept the champion it is answered for `answer_holds`, or until there is
+    another champion. `rollback` says what becomes of a decayed champion that its retraining kept: `automatic` returns to an
+    earlier champion that is better beyond the promotion's margin, `off` calls a person. `mode: off` leaves every answer to
+    people: signals are declined, on record.
     """
 
     mode: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
     needed: Annotated[int, Field(ge=1)] = 3
     of: Annotated[int, Field(ge=1)] = 5
     cooldown: PositiveDuration = timedelta(days=14)
+    cap: Cap = Cap()
+    answer_holds: PositiveDuration = timedelta(days=60)
+    rollback: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
 
     @model_validator(mode="after")
     def _needed_fits(self) -> Retraining:
         if self.needed > self.of:
             raise ValueError(f"needed: {self.needed} signals can never be found in the last of: {self.of} checks")
+        return self
+
+
+class Route(Part):
+    """Base of every route: `about` is of what its readers hear."""
+
+    about: Annotated[tuple[What, ...], Field(strict=False), AfterValidator(_not_empty)] = EVERYTHING
+
+
+class EmailRoute(Route):
+    """E-mail to some addresses, by an Airflow connection of type SMTP, which says who it is from."""
+
+    kind: Literal["email"]
+    name: Name = "email"
+    to: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(strict=False), AfterValidator(_not_empty)]
+    connection: ConnectionId = "smtp_default"
+
+
+class SlackRoute(Route):
+    """A Slack channel, by an Airflow connection of type Slack Incoming Webhook."""
+
+    kind: Literal["slack"]
+    name: Name = "slack"
+    connection: ConnectionId = "slack_default"
+
+
+class WebhookRoute(Route):
+    """A JSON object posted to the address in an Airflow connection of type HTTP."""
+
+    kind: Literal["webhook"]
+    name: Name = "webhook"
+    connection: ConnectionId
+
+
+AlertRoute = Annotated[EmailRoute | SlackRoute | WebhookRoute, Field(discriminator="kind")]
+
+
+class Silence(Part):
+    """What nobody is told of before the day `until` begins, and why; it is put on record as silenced.
+
+    With `columns`, drift of these only, named as the alert names its causes (`dest`, `nulls of dest`, `features together`): where
+    others moved too, people are told.
+    """
+
+    what: What
+    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    until: date
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _columns_drift(self) -> Silence:
+        if self.columns and self.what != "drift":
+            raise ValueError(f"`columns` are those that drift; leave them out to silence {self.what}")
+        return self
+
+
+class Alerts(Part):
+    """Who is told of what, by which Airflow connection, once until it has been quiet for `repeat` or the cause is another."""
+
+    routes: Annotated[tuple[AlertRoute, ...], Field(strict=False)] = ()
+    repeat: PositiveDuration = timedelta(days=7)
+    silences: Annotated[tuple[Silence, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Alerts:
+        names = [route.name for route in self.routes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"several routes are called {', '.join(twice)}; give each a `name` of its own")
         return self
 
 
@@ -467,6 +579,7 @@ class ModelSpec(Part):
     scoring: Scoring
     drift: Drift
     retraining: Retraining = Retraining()
+    alerts: Alerts = Alerts()
     history: Annotated[Duration, Field(ge=timedelta(days=7))] = timedelta(days=30)
 
     @model_validator(mode="after")
@@ -491,6 +604,7 @@ class ModelSpec(Part):
             )
         self._scheduled_run_finds_its_rows()
         self._measured_columns_are_there()
+        self._silenced_columns_are_there()
         if self.features.function is None:
             strangers = [name for name in self.features.names if name not in self.rows.columns]
             if strangers:
@@ -498,6 +612,20 @@ class ModelSpec(Part):
                     f"features: {', '.join(strangers)} is no column of the rows; name a feature function or list the column"
                 )
         return self
+
+    def _silenced_columns_are_there(self) -> None:
+        for number, silence in enumerate(self.alerts.silences):
+            strangers = [
+                name
+                for name in silence.columns
+                if _column_of(name) not in {*self.features.names, "features together"} and not name.startswith("_")
+            ]
+            if strangers:
+                raise ValueError(
+                    f"alerts.silences.{number}.columns: {', '.join(strangers)} is neither a feature nor a column of the scores "
+                    f"such as _prediction, nor `nulls of` or `unseen values of` one, nor `features together`; the features are "
+                    f"{', '.join(self.features.names)}"
+                )
 
     def _measured_columns_are_there(self) -> None:
         text = {
@@ -550,10 +678,11 @@ class ModelSpec(Part):
 
     @property
     def hash(self) -> str:
-        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags, nor what is kept)."""
-        content = self.model_dump(
-            mode="json", exclude={"description": True, "owner": True, "tags": True, "training": {"keep_versions"}}
-        )
+        """Sixteen hex digits over everything that shapes a result (not the description, owner or tags, nor who is told, nor what
+        is kept).
+        """
+        left_out: dict[str, Any] = dict.fromkeys(("description", "owner", "tags", "alerts"), True)
+        content = self.model_dump(mode="json", exclude={**left_out, "training": {"keep_versions"}})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def partition(self, key: str) -> Partition:
@@ -592,6 +721,12 @@ class ModelSpec(Part):
         return sorted(one for one in found if start <= one < end)
 
     @property
+    def longest_training(self) -> timedelta:
+        """For how long a training may be under way, the time included that a person has to approve."""
+        by_hand = self.promotion.approval_timeout if self.promotion.mode == "approval" else timedelta(0)
+        return timedelta(hours=12) + by_hand
+
+    @property
     def scores_the_day_it_runs(self) -> bool:
         """Whether a partition's rows are there when it begins, so that a scheduled run is about its own day."""
         return self.rows.available_after is not None and self.rows.available_after < timedelta(days=1)
@@ -600,6 +735,10 @@ class ModelSpec(Part):
     def zone(self) -> ZoneInfo:
         """The time zone in which a partition is a day."""
         return ZoneInfo(self.timezone)
+
+
+def _column_of(cause: str) -> str:
+    return cause.removeprefix("nulls of ").removeprefix("unseen values of ")
 
 
 def _days(duration: timedelta) -> str:

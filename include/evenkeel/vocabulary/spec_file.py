@@ -25,6 +25,10 @@ _Loader: type[yaml.SafeLoader] = getattr(
 )  # every task reads a spec; C is ten times faster
 
 
+_SECRET = {"url", "connection"}
+"""Keys whose value may hold a password, put there by right or by mistake."""
+
+
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
     """YAML in which a key said twice is a mistake, not the last one winning."""
 
@@ -102,10 +106,12 @@ def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
 def _message(file: str, detail: ErrorDetails) -> str:
     loc = detail["loc"]
     key = _dotted(loc)
-    value = "(not shown)" if loc and loc[-1] == "url" else detail["input"]  # it may hold a password
+    value = "(not shown)" if loc and loc[-1] in _SECRET else detail["input"]
     match detail["type"]:
         case "extra_forbidden":
             return f"{file}: {key}: unknown key.{_choices(str(loc[-1]), _keys_beside(loc))}"
+        case "invalid_key":
+            return f"{file}: {_dotted(loc[:-1])}: a key reads as {value!r}; YAML takes on, off, yes and no for true and false"
         case "missing":
             return f"{file}: {key}: is missing"
         case "literal_error" | "union_tag_invalid":
@@ -123,7 +129,10 @@ def _message(file: str, detail: ErrorDetails) -> str:
 
 def _dotted(loc: Iterable[int | str]) -> str:
     # pydantic puts the tag of a discriminated union into the path; people do not write it.
-    return ".".join(str(part) for part in loc if part not in {"parquet", "csv", "delta", "sql", "[key]"})
+    plain = list(loc)
+    if plain[:2] == ["alerts", "routes"]:
+        del plain[3:4]
+    return ".".join(str(part) for part in plain if part not in {"parquet", "csv", "delta", "sql", "[key]"})
 
 
 def _short(value: object) -> str:

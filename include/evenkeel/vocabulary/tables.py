@@ -38,6 +38,9 @@ REFUSED = "refused"
 LEDGER = "ledger"
 """Every decision about the model, append-only."""
 
+ALERTS = "alerts"
+"""What people were told of, by which route, what was silenced, and what could not be sent; append-only."""
+
 TABLES = (
     SCORES,
     QUARANTINE,
@@ -51,5 +54,6 @@ TABLES = (
     PERFORMANCE_DAYS,
     REFUSED,
     LEDGER,
+    ALERTS,
 )
 """All of them."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenkeel.decisions.day_statistics import Terms, metric_of_days
 from evenkeel.decisions.decay import Fall, Sample, judge_decay, measure_fall
+from evenkeel.decisions.retraining import DECAY
 from evenkeel.decisions.reweighting import effective_rows, explain_fall
 from evenkeel.decisions.uncertainty import rolling_mean_of_days
 from evenkeel.vocabulary import columns as c
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
-
-DECAY = "decay"
-"""The cause of a signal that performance gave; those that drift gave are the names of what moved."""
 
 Numbers = dict[str, float | int | None]
 

@@ -134,6 +134,7 @@ def _counts(
         "dropped": sum(one.kind is Kind.DROPPED for one in entries),
         "refused_trainings": sum(one.kind is Kind.REFUSED for one in entries),
         "rolled_back": sum(one.kind is Kind.ROLLED_BACK for one in entries),
+        "escalated": sum(one.kind is Kind.ESCALATED for one in entries),
         "signals": sum(one.signal for one in steps),
         "retrain": sum(one.kind is Kind.RETRAIN for one in entries),
         "declined": sum(one.kind is Kind.DECLINED for one in entries),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import CHECKS, SCORES
+from evenkeel.workflows.alert_record import told_alerts
 from evenkeel.workflows.ledger import JUDGED, Entry, Kind, champion_of, standing_shadow
 from evenkeel.workflows.stale import stale_partitions
 
@@ -36,6 +37,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class LastAlert:
+    """What people were told last, or were not: `outcome` is `sent`, `silenced` or `failed`."""
+
+    what: str
+    outcome: str
+    route: str
+    at: str
+    recorded_at: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Status:
     """One model's health. `stale_partitions` counts scores that a later decision about their time has made out of date;
     `shadow` is the version that is tried beside the champion.
@@ -59,6 +72,7 @@ class Status:
     last_answer: Decision | None
     stale_partitions: int
     shadow: Decision | None
+    last_alert: LastAlert | None
 
 
 def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
@@ -85,9 +99,10 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
         decay=check.get("decay_outcome"),
         decay_reason=check.get("decay_reason"),
         last_page=check.get("page") or None,
-        last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK})),
+        last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK, Kind.ESCALATED})),
         stale_partitions=len(stale_partitions(spec, gateways, recent)),
         shadow=None if spec.promotion.shadow is None else _short(standing_shadow(entries)),
+        last_alert=_last_alert(spec, gateways),
     )
 
 
@@ -101,6 +116,16 @@ def _short(entry: Entry | None) -> Decision | None:
         return None
     return Decision(
         str(entry.kind), entry.version, entry.effective_at.isoformat(), entry.recorded_at.isoformat(), entry.reason
+    )
+
+
+def _last_alert(spec: ModelSpec, gateways: Gateways) -> LastAlert | None:
+    told = told_alerts(spec, gateways)
+    if not told:
+        return None
+    last = told[-1]
+    return LastAlert(
+        last.what, str(last.outcome), last.route, last.at.isoformat(), last.recorded_at.isoformat(), last.note
     )
 
 
