@@ -20,6 +20,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.partition import Partition
 from evenkeel.vocabulary.tables import CHECKS, REFUSED
 from evenkeel.vocabulary.verdict import DriftOutcome
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.ledger import Entry, Kind
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _checked_for(what: str, row: Mapping[str, Any], run: str) -> Happening:
         day=row[c.PARTITION],
         reason=row[f"{what}_reason"],
         numbers=json.loads(_text(row, f"{what}_numbers") or "{}"),
-        account=_text(row, "account_in_words"),
+        account=" ".join(account_in_words(_text(row, "account"))),
         page=_text(row, "page"),
         run=run,
     )
