@@ -45,10 +45,10 @@ def make_project(root: Path, *, patience: str = "1m") -> Path:
     }  # labels that flip are what this is about
     spec["training"] |= {"window": "10d", "holdout": "3d"}
     spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
-    # Two days are few to be sure of a gain by, and a label that flips turns every slice and every probability with it.
+    # A few days are few to be sure of a gain or a fall by, and a label that flips turns every slice and probability with it.
     spec["promotion"] |= {"min_days": 2, "alpha": 0.2, "slices": {}, "calibration_tolerance": None}
-    spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
-    spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
+    spec["drift"] |= {"window": "4d", "alpha": 0.2, "decay": {"window": "4d", "tolerance": 0.01, "min_labels": 500}}
+    spec["retraining"] = {"needed": 5, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
     asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": patience}}

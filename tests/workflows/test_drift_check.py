@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
-from evenkeel.workflows.account import account_in_words
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.check_window import check_run
 from evenkeel.workflows.drift import measure_drift
 from evenkeel.workflows.drift_check import gather_window

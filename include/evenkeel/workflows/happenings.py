@@ -20,7 +20,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.partition import Partition
 from evenkeel.vocabulary.tables import CHECKS, REFUSED
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.account import account_in_words
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.ledger import Entry, Kind
 
 if TYPE_CHECKING:
