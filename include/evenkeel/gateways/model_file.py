@@ -61,17 +61,24 @@ from chosen values imports and calls nothing the file could choose.
 
 
 def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
-    """The estimator as a model file, in skops' form equal bytes for equal models.
+    """The estimator as a model file; equal models make equal bytes.
 
     Raises EvenkeelError where it could not be loaded again.
     """
     what = _name(estimator)
     try:
-        content: bytes = cloudpickle.dumps(estimator) if storage == "pickle" else canonical(skops.io.dumps(estimator))
+        content = _pickled(estimator) if storage == "pickle" else canonical(skops.io.dumps(estimator))
     except Exception as error:  # whatever the object's own methods raise
         raise EvenkeelError(f"{what} cannot be stored: {error}. {_WAY_OUT}") from error
     if storage == "skops":
         _audit(content, what)
+    return content
+
+
+def _pickled(estimator: Pipeline) -> bytes:
+    """A pickle of the estimator as it is once loaded: it says which strings are one object, loading makes equal ones one."""
+    loaded = cloudpickle.loads(cloudpickle.dumps(estimator))
+    content: bytes = cloudpickle.dumps(loaded)
     return content
 
 
