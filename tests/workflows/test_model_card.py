@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 HOSTILE = "<script>alert('x')</script>|a*b"
 
 
+@pytest.fixture
+def draws_pages() -> bool:
+    return True
+
+
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_card_tells_what_is_on_record(trained: House, tmp_path: Path) -> None:
     """Purpose, data, candidate, metrics beside whom it met, verdict, decisions and lineage are on either form of the card."""
