@@ -76,9 +76,14 @@ def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
 
 
 def _pickled(estimator: Pipeline) -> bytes:
-    """A pickle of the estimator as it is once loaded: it says which strings are one object, loading makes equal ones one."""
-    loaded = cloudpickle.loads(cloudpickle.dumps(estimator))
-    content: bytes = cloudpickle.dumps(loaded)
+    """A pickle of the estimator as it is once loaded, twice.
+
+    A pickle says which equal strings are one object. Loading makes those one that an object's own attributes are called, and a
+    second time those that were set since the first.
+    """
+    content: bytes = cloudpickle.dumps(estimator)
+    for _ in range(2):
+        content = cloudpickle.dumps(cloudpickle.loads(content))
     return content
 
 
