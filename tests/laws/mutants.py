@@ -646,12 +646,17 @@ MUTATIONS = (
         "        if gain.high <= rules.margin:\n            return Verdict(Outcome.PASS,",
         first="champion_again",
     ),
-    one(
+    Mutation(
         2,
-        "a shadow is judged by half a day",
-        SHADOW,
-        "if one.end + spec.label.maturation <= as_of]",
-        "if one.end - spec.label.maturation <= as_of]",
+        "a shadow is judged by labels as soon as they are known",
+        (
+            Edit(SHADOW, "if one.end + spec.label.maturation <= as_of]", "if one.end <= as_of]"),
+            Edit(
+                FRAME,
+                "known = _there(found[matured], spec.label, as_of, key)",
+                "known = _there(found, spec.label, as_of, key)",
+            ),
+        ),
         first="labels_have_matured",
     ),
     one(

@@ -118,7 +118,7 @@ def _house(root: Path, model: str, *, draws_pages: bool = True) -> House:
 
 def _content(model: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / f"{model}.yaml").read_text())
-    content["training"] |= {"window": "20d", "holdout": "5d"}
+    content["training"] |= {"window": "20d", "holdout": "5d", "tuning": {"trials": 2, "folds": 2}}
     content["promotion"] |= {"margin": 0.0, "min_days": 2}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
