@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import dag_arguments, daily, model_specs, partition_param, wait_param
 from evenkeel.airflow.operators import drift_check
+from evenkeel.airflow.operators.new_champion import NewChampionOperator
 
 for spec in model_specs("drift_check"):
     with DAG(
@@ -26,8 +27,8 @@ for spec in model_specs("drift_check"):
         measured = [drift, performance]
         if spec.promotion.shadow is not None:  # before the record: a check on record has decided about its shadow
             shadow = drift_check.JudgeShadowOperator(task_id="shadow", model=spec.model)
-            shadow >> drift_check.NewChampionOperator(
-                task_id="new_champion", model=spec.model, judged="shadow", outlets=[assets.champion(spec.model)]
+            shadow >> NewChampionOperator(
+                task_id="new_champion", model=spec.model, decided="shadow", outlets=[assets.champion(spec.model)]
             )
             measured.append(shadow)
         gather >> measured >> record >> signal

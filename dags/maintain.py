@@ -1,5 +1,5 @@
 """Keep the model's tables fast and its history as long as the spec says; end what killed processes left behind; let the alias
-`@champion` show the ledger's champion; let go of versions that nobody needs.
+`@champion` show the ledger's champion; let go of versions that nobody needs; wake `retrain` for signals that nobody answered.
 
 Scheduled daily, and not by partition: it acts on the tables as they are when it runs. No row of any table changes, and
 everything else may go on meanwhile.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
+from evenkeel.airflow import assets
 from evenkeel.airflow.declare import dag_arguments, model_specs
 from evenkeel.airflow.operators import maintain
 from evenkeel.vocabulary.tables import TABLES
@@ -28,3 +29,4 @@ for spec in model_specs("maintain"):
         maintain.RepairAliasOperator(task_id="repair_alias", model=spec.model)
         maintain.RetireVersionsOperator(task_id="retire_versions", model=spec.model)
         maintain.SweepStagingOperator(task_id="sweep", model=spec.model)
+        maintain.ResendSignalsOperator(task_id="resend_signals", model=spec.model, outlets=[assets.drift(spec.model)])

@@ -2,13 +2,12 @@
 
 Woken by the model's drift asset, once for each partition that signalled. Signals are answered in the order of their days,
 whatever the order they came in: `wait` holds a run until earlier checks and decisions are on record. The decision reads the
-check table and the ledger.
+check table and the ledger. Where a retraining leaves a champion that has decayed, `settle` returns to an earlier one that is
+better, or calls a person.
 By hand or through the REST API, pass `as_of` in the conf.
 """
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, PartitionedAssetTimetable
@@ -16,6 +15,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 from evenkeel.airflow import assets
 from evenkeel.airflow.declare import as_of_param, dag_arguments, dag_id, model_specs, wait_param
 from evenkeel.airflow.operators import retrain
+from evenkeel.airflow.operators.new_champion import NewChampionOperator
 
 AS_OF = "{{ ti.xcom_pull(task_ids='decide', key='as_of') }}"
 
@@ -43,7 +43,13 @@ for spec in model_specs("retrain"):
             retries=0,  # a retry would clear, and so repeat, a training that a gate refused
             failed_states=[],
             allowed_states=["success", "failed"],  # `report` says what became of it, and fails where nothing did
-            execution_timeout=timedelta(hours=12) + spec.promotion.approval_timeout,
+            execution_timeout=spec.longest_training,
         )
         report = retrain.ReportAnswerOperator(task_id="report", model=spec.model)
-        wait >> decide >> launch >> report
+        settle = retrain.SettleDecayOperator(task_id="settle", model=spec.model)
+        changed = NewChampionOperator(
+            task_id="new_champion", model=spec.model, decided="settle", outlets=[assets.champion(spec.model)]
+        )
+        # Beside the report, which fails where a gate refused the data: a person is called then, too.
+        wait >> decide >> launch >> [report, settle]
+        settle >> changed

@@ -48,8 +48,10 @@ GRAPHS = {
     "retrain": {
         "wait": {"decide"},
         "decide": {"launch_training"},
-        "launch_training": {"report"},
+        "launch_training": {"report", "settle"},
         "report": set(),
+        "settle": {"new_champion"},
+        "new_champion": set(),
     },
     "promote": {"judge": {"promote"}, "promote": set()},
     "maintain": {
@@ -58,6 +60,7 @@ GRAPHS = {
         "repair_alias": set(),
         "retire_versions": set(),
         "sweep": set(),
+        "resend_signals": set(),
     },
 }
 
@@ -198,7 +201,7 @@ def test_a_shadow_is_judged_before_its_check_is_on_record(tmp_path: Path, monkey
             self.promoted = promoted
 
         def xcom_pull(self, task_ids: str) -> dict[str, Any]:
-            return {"promoted": self.promoted, "shadow": 2, "reason": "not decided yet"}
+            return {"new_champion": 2 if self.promoted else None, "reason": "not decided yet"}
 
     task = check.get_task("new_champion")
     assert task.step(SPECS[0], None, {"ti": Told(promoted=True)}) == {"champion": 2}

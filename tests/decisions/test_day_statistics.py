@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenkeel.decisions.day_statistics import Terms, measured_metrics, metric_of_days
+from evenkeel.decisions.day_statistics import Terms, measured_metrics, metric_of_days, row_losses
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary.metrics import METRICS_OF_TASK
 from evenkeel.vocabulary.spec import Costs
@@ -75,3 +75,32 @@ def test_calibration_error_is_what_a_bin_is_off_by() -> None:
     assert metric_of_days("binary", "calibration_error", labels, true, days)(once)[0] < 0.005
     high = metric_of_days("binary", "calibration_error", labels, true + 0.1, days)(once)[0]
     assert high == pytest.approx(0.1, abs=0.005)
+
+
+@pytest.mark.parametrize(("task", "metric"), [one for one in CASES if one[1] != "calibration_error"])
+def test_a_weight_of_a_row_is_so_many_copies_of_it(task: Task, metric: str) -> None:
+    """Rows that weigh 0, 1, 2 or 3 by themselves give the metric of as many copies, in whatever days they are."""
+    rng = np.random.default_rng(4)
+    labels, predicted, classes = drawn(task, rng)
+    days, own = rng.integers(0, DAYS, ROWS), rng.integers(0, 4, ROWS)
+    copies = np.repeat(np.arange(ROWS), own)
+    weighed = metric_of_days(
+        task, metric, labels, predicted, days, classes, count=DAYS, terms=TERMS, own=own.astype(float)
+    )
+    copied = metric_of_days(
+        task, metric, labels[copies], predicted[copies], days[copies], classes, count=DAYS, terms=TERMS
+    )
+    weights = rng.integers(0, 3, (4, DAYS)).astype(float)
+    assert weighed(weights) == pytest.approx(copied(weights), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("binary", "brier"), ("binary", "log_loss"), ("multiclass", "log_loss"), ("regression", "mae")]
+)
+def test_the_mean_of_what_rows_lose_is_the_metric(task: Task, metric: str) -> None:
+    """Losses of rows are those whose mean is the metric of the same name."""
+    labels, predicted, classes = drawn(task, np.random.default_rng(6))
+    if task == "multiclass":
+        labels = np.where(labels == "d", "a", labels)  # the fourth class has a name of its own in `evaluate`
+    found = row_losses(task, metric, labels, predicted, classes).mean()
+    assert found == pytest.approx(evaluate(task, labels, predicted, classes)[metric])

@@ -7,7 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from evenkeel.decisions.uncertainty import difference_of_days, mean_of_days, rolling_mean_of_days
+from evenkeel.decisions.uncertainty import (
+    Drawn,
+    difference_of_days,
+    difference_of_draws,
+    mean_of_days,
+    rolling_mean_of_days,
+    weights_of_days,
+)
 
 
 def days(seed: int, count: int = 60, *, likeness: float = 0.0) -> np.ndarray:
@@ -88,3 +95,27 @@ def test_a_rolling_mean_looks_back_only_and_waits_for_enough_days() -> None:
     assert mean[7] == pytest.approx(np.mean([2, 3, 4, 5, 6, 7]))
     assert (low[4:] <= mean[4:]).all()
     assert (mean[4:] <= high[4:]).all()
+
+
+def drawn(values: np.ndarray, seed: int) -> Drawn:
+    """The mean of days, and of 400 draws of them."""
+    weights = weights_of_days(len(values), resamples=400, seed=seed)
+    return Drawn(float(values.mean()), weights @ values / weights.sum(axis=1), len(values))
+
+
+@pytest.mark.parametrize(("first", "second", "louder"), [(14, 14, 1.0), (14, 6, 1.0), (14, 6, 4.0), (3, 14, 4.0)])
+def test_the_difference_of_two_samples_is_as_sure_as_it_says(first: int, second: int, louder: float) -> None:
+    """Of 400 pairs of samples of one law, of whatever lengths and spreads, about 90 % have zero in their interval."""
+    hits = 0
+    for seed in range(400):
+        rng = np.random.default_rng([seed, 8])
+        one, other = louder * rng.normal(size=first), rng.normal(size=second)
+        found = difference_of_draws(drawn(one, seed), drawn(other, seed + 1000), 0.9)
+        hits += found.low <= 0 <= found.high
+    assert 0.85 <= hits / 400 <= 0.97
+
+
+def test_days_that_are_all_alike_differ_surely() -> None:
+    """Two samples without any variation have a difference without width."""
+    found = difference_of_draws(drawn(np.ones(5), 1), drawn(np.zeros(5), 2), 0.9)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)

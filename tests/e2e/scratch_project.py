@@ -7,7 +7,7 @@ decays at once, and a model trained since then is better beyond doubt.
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +23,10 @@ SHADOWED = "flight_delay_shadowed"
 
 FIRST_TRAINING = date(2013, 2, 1)
 FLIPPED_FROM = date(2013, 2, 4)
+TURNED_TRAINING, TURNED_FROM = date(2013, 1, 12), date(2013, 1, 22)
+"""In the turned project: as of when its two champions are trained. Until the first and from the second on, labels are true."""
+
+_LAST = date(2013, 2, 20)
 
 _PROJECT = Path(__file__).parents[2]
 
@@ -54,10 +58,33 @@ def make_project(root: Path, *, patience: str = "1m") -> Path:
     shadow = {"min_days": 5, "shadow": {"term": "14d", "canary": 0.2}}
     shadowed = spec | {"model": SHADOWED, "promotion": spec["promotion"] | shadow, "retraining": {"mode": "off"}}
     (root / "config" / "models" / f"{SHADOWED}.yaml").write_text(yaml.safe_dump(shadowed))
-    land(root / ".evenkeel" / "data", date(2013, 1, 1), date(2013, 2, 20))
+    _land(root, FLIPPED_FROM, _LAST)
+    return root
+
+
+def make_turned_project(root: Path) -> Path:
+    """The same project, in which late is called on time at one airport only, and only until a day: whoever learnt from those days
+    decays at once when they are over, and so does a retraining that learns from them still; an older champion does not.
+    """
+    make_project(root)
+    shutil.rmtree(root / ".evenkeel" / "data")
+    _land(root, TURNED_TRAINING + timedelta(days=1), TURNED_FROM - timedelta(days=1), "JFK")
+    for name in (MODEL, ASKED):
+        file = root / "config" / "models" / f"{name}.yaml"
+        spec = yaml.safe_load(file.read_text())
+        spec["drift"]["decay"]["window"] = "5d"
+        spec["retraining"] = {"needed": 4, "of": 5, "cooldown": "14d", "rollback": "automatic"}
+        file.write_text(yaml.safe_dump(spec))
+    return root
+
+
+def _land(root: Path, first: date, last: date, origin: str | None = None) -> None:
+    """Land seven weeks of flights whose labels are flipped on the days first..last, at one airport or at all."""
+    land(root / ".evenkeel" / "data", date(2013, 1, 1), _LAST)
     for day in (root / ".evenkeel" / "data" / "flights" / "outcomes").iterdir():
-        if day.name >= f"date={FLIPPED_FROM}":
+        if f"date={first}" <= day.name <= f"date={last}":
             for file in day.glob("*.parquet"):
                 rows = pd.read_parquet(file, partitioning=None)
-                rows.assign(arrived_late=1 - rows["arrived_late"]).to_parquet(file, index=False)
-    return root
+                there = pd.Series(True, rows.index) if origin is None else rows["origin"] == origin
+                late = rows["arrived_late"]
+                rows.assign(arrived_late=late.where(~there, 1 - late)).to_parquet(file, index=False)

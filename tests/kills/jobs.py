@@ -366,7 +366,7 @@ def _spec() -> ModelSpec:
     content["training"] |= {"window": "10d", "holdout": "3d"}
     content["training"]["candidates"] = content["training"]["candidates"][1:]
     content["promotion"] |= {"min_days": 2}
-    content["drift"] |= {"window": "2d", "min_rows": 500, "numeric_threshold": 0.001, "sample": 500}
+    content["drift"] |= {"window": "2d", "min_rows": 500, "numeric_effect": 0.0, "sample": 500}
     content["drift"]["decay"] |= {"window": "2d", "min_labels": 500}
     content["retraining"] = {"needed": 1, "of": 1, "cooldown": "1h"}
     return ModelSpec.model_validate(content)

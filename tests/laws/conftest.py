@@ -18,6 +18,7 @@ from tests.laws.house import (
     RIVAL,
     SCORED,
     add_times,
+    drift_from,
     kept_base,
     open_house,
     with_promotion,
@@ -40,6 +41,7 @@ def make_bases(root: Path) -> Path:
     """Make a house a model, with two trainings, three scored days and a check behind it."""
     land(root / "data", *(pd.Timestamp(day).date() for day in LANDED))
     add_times(root / "data")
+    drift_from(root / "data", SCORED[0])
     for model in MODELS:
         shutil.copytree(root / "data", root / model / "data")
         house = open_house(root / model, model)

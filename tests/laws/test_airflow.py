@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evenkeel.decisions.drift import judge_drift
+from evenkeel.decisions.drift import Moved, judge_drift
 from evenkeel.gateways.registry import Registry
 from evenkeel.vocabulary.errors import FeatureError
 from evenkeel.workflows.gateways import Gateways
@@ -184,11 +184,12 @@ def pushed_by_retrain(house: House, folder: Path) -> dict[tuple[str, str], Any]:
 
 def test_law_26_a_model_of_many_features_hands_on_little() -> None:
     """Where four hundred columns moved, the reason names some and counts the others (law 26)."""
-    moved = {f"{'a_long_name_of_a_feature' * 2}_{number}": True for number in range(400)}
-    verdict = judge_drift(moved, rows=1000, min_rows=10, share=0.1)
+    names = [f"{'a_long_name_of_a_feature' * 2}_{number}" for number in range(400)]
+    measures = [Moved(name, "distribution", "wasserstein", 0.9, 0.2, 0.1) for name in names]
+    verdict = judge_drift(measures, rows=1000, min_rows=10)
     assert len(json.dumps(verdict.as_dict())) < LIMIT / 5
-    assert "400 of 400 columns moved" in verdict.reason
-    assert "and 390 more" in verdict.reason
+    assert "400 of 400 measures drifted" in verdict.reason
+    assert "and 395 more" in verdict.reason
 
 
 def test_law_26_a_champion_that_lacks_many_features_is_told_shortly(lived: House) -> None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.workflows.account import account_in_words
+from evenkeel.workflows.check_window import check_run
+from evenkeel.workflows.drift import measure_drift
+from evenkeel.workflows.drift_check import gather_window
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
 from evenkeel.workflows.promote import judge_version, promote_version, roll_back
 from evenkeel.workflows.status import model_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evenkeel.workflows.check_window import Measured
     from evenkeel.workflows.drift_check import Recorded
     from tests.workflows.conftest import House
 
-DAYS = ("2013-02-05", "2013-02-06", "2013-02-07", "2013-02-08")
-"""Four days: the check of the first acts before any of its labels has matured."""
+DAYS = ("2013-02-05", "2013-02-06", "2013-02-07", "2013-02-08", "2013-02-09")
+"""Five days: the check of the first acts before any of its labels has matured, that of the second has labels of one day."""
 
 
 def scored(house: House) -> House:
@@ -39,14 +50,16 @@ def flip(house: House) -> None:
 @pytest.mark.parametrize("draws_pages", [True])
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None:
-    """Drift and performance of the window are on record, a row a column, and the report is kept as a page."""
+    """Drift and performance of the window are on record, with every measure of every column, and the report is kept as a page."""
     recorded = check(scored(trained))
     checks = trained.gateways.lake.read(trained.spec.model, "drift_checks")
     columns = trained.gateways.lake.read(trained.spec.model, "drift_columns")
     assert checks is not None
     assert columns is not None
     assert (recorded.champion, checks["labels"].iloc[0] > 1000) == (1, True)
-    assert len(columns) == len(trained.spec.features.names) + 1
+    distributions = columns[columns["kind"] == "distribution"]["column"]
+    assert set(distributions) == {*trained.spec.features.names, "_label"}  # three days of scores are no reference
+    assert set(columns["kind"]) == {"distribution", "nulls", "unseen", "together"}
     assert b"drawDashboard" in trained.gateways.pages.get(checks["page"].iloc[0])
 
 
@@ -63,6 +76,54 @@ def test_flipped_labels_are_decay(trained: House) -> None:
     assert recorded.decay == "drift"
     assert recorded.signal
     assert "was promised" in recorded.reason
+
+
+def test_a_signal_comes_with_an_account_on_record_and_on_its_page(trained: House) -> None:
+    """The check says where the signal comes from, under 4 KB, and the page shows it once, however often the check is run."""
+    flip(scored(trained))
+    for _ in range(2):
+        check(trained)
+    checks = trained.gateways.lake.read("flight_delay", "drift_checks", partitions=[DAYS[-1]])
+    assert checks is not None
+    account = checks["account"].iloc[0]
+    sentences = account_in_words(account)
+    assert len(account) < 4096
+    assert any(one.startswith("log_loss a row is") for one in sentences)
+    page = trained.gateways.pages.get(checks["page"].iloc[0]).decode()
+    assert page.count("<h2>Where it comes from</h2>") == 1
+    assert all(html.escape(one) in page for one in sentences)
+
+
+def test_a_quiet_check_has_no_account(trained: House) -> None:
+    """Without a signal nothing is accounted for."""
+    assert not check(scored(trained)).signal
+    checks = trained.gateways.lake.read("flight_delay", "drift_checks", partitions=[DAYS[-1]])
+    assert checks is not None
+    assert checks["account"].tolist() == [""]
+
+
+def test_each_day_of_the_window_is_on_record_with_its_estimate(trained: House) -> None:
+    """The check's partition of `performance_days` holds a row a day of its window: estimates, and truths as labels mature."""
+    check(scored(trained))
+    days = trained.gateways.lake.read("flight_delay", "performance_days", partitions=[DAYS[-1]])
+    assert days is not None
+    assert days["day"].tolist() == list(DAYS[-3:])
+    assert days["value"].notna().tolist() == [True, True, False]
+    assert days["estimate"].between(0.5, 0.9).all()
+
+
+def test_figures_of_checks_are_one_run_over_time(trained: House) -> None:
+    """One MLflow run a model, a day a step; a check that is repeated adds nothing, and none is left running (law 7)."""
+    scored(trained)
+    for day in (DAYS[-1], DAYS[-2], DAYS[-1]):
+        check(trained, day)
+    registry = trained.gateways.registry
+    run_id = registry.begin("flight_delay", "monitoring", name="monitoring", tags={})
+    assert registry.finished(run_id)
+    client = MlflowClient(f"sqlite:///{trained.root / 'mlflow.db'}")
+    steps = [trained.spec.partition(day).day.toordinal() for day in DAYS[-2:]]
+    for name in ("decay.measured", "decay.fall", "decay.estimated", "drift.rows"):
+        assert sorted(one.step for one in client.get_metric_history(run_id, name)) == steps
 
 
 def test_a_signal_is_answered_once_however_often_it_is_heard(trained: House) -> None:
@@ -160,3 +221,55 @@ def test_the_status_of_an_untrained_model_is_empty(house: House) -> None:
     """A model nobody has trained has a status all the same."""
     status = model_status(house.spec, house.gateways)
     assert (status.champion, status.last_training, status.last_scored, status.drift) == (None, None, None, None)
+
+
+def measured_of(house: House, change: Callable[[pd.DataFrame], pd.DataFrame]) -> tuple[Measured, pd.DataFrame]:
+    """The drift of the scored days after a change of what was published of them, with its measures."""
+    partition = house.spec.partition(DAYS[-1])
+    gather_window(house.spec, partition, house.gateways)
+    run = check_run(house.spec, partition)
+    house.gateways.staging.put(run, "scored", change(house.gateways.staging.get(run, "scored")))
+    found = measure_drift(house.spec, partition, house.gateways)
+    if found.outcome == "insufficient_data":
+        return found, pd.DataFrame()
+    return found, house.gateways.staging.get(run, "columns")
+
+
+def test_a_feature_without_any_value_is_told_by_its_nulls(trained: House) -> None:
+    """An all-null column has no distribution to measure; that its values are gone is drift of its nulls."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.assign(humidity=np.nan))
+    assert (found.outcome, "nulls of humidity" in found.causes) == ("drift", True)
+    assert "distribution" not in set(columns[columns["column"] == "humidity"]["kind"])
+
+
+def test_a_category_that_nobody_knew_is_told_as_unseen(trained: House) -> None:
+    """New categories only: the distribution moved, and so did the rate of unseen values, to all of them."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.assign(carrier="ZZ"))
+    assert {"carrier", "unseen values of carrier"} <= set(found.causes)
+    unseen = columns[(columns["column"] == "carrier") & (columns["kind"] == "unseen")]
+    assert unseen["score"].iloc[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_feature_that_is_missing_is_left_out_and_the_others_are_measured(trained: House) -> None:
+    """A column that the published scores lack, because the spec gained it since, is in no measure; the rest is."""
+    found, columns = measured_of(scored(trained), lambda rows: rows.drop(columns="humidity"))
+    assert "humidity" not in set(columns["column"])
+    assert found.numbers["measures"] == len(columns) > 20
+
+
+def test_a_window_of_one_row_is_insufficient(trained: House) -> None:
+    """One row says nothing, and the message says how many are needed."""
+    found, _ = measured_of(scored(trained), lambda rows: rows.head(1))
+    assert (found.outcome, found.reason) == (
+        "insufficient_data",
+        "1 rows in the window, 500 are needed (drift.min_rows)",
+    )
+
+
+def test_without_labels_drift_is_measured_and_decay_is_not_known(trained: House) -> None:
+    """No label at all: the inputs are measured as ever, performance is `insufficient_data` (law 21)."""
+    for day in DAYS:
+        run_scoring(trained.spec, trained.spec.partition(day), trained.gateways)
+        trained.change("outcomes", day, lambda rows: rows.assign(arrived_late=np.nan))
+    recorded = check(trained)
+    assert (recorded.decay, recorded.drift != "insufficient_data") == ("insufficient_data", True)

@@ -100,8 +100,8 @@ def test_a_rolled_back_champion_keeps_its_promise(trained: House) -> None:
     verdict = judge_version(spec, trained.at("2013-02-03"), 2, trained.gateways)
     promote_version(spec, trained.at("2013-02-03"), 2, verdict, trained.gateways, force=True, reason="rehearsal")
     roll_back(spec, trained.at("2013-02-04"), trained.gateways, reason="rehearsal")
-    for day in ("2013-02-04", DAY):
+    for day in ("2013-02-04", DAY, "2013-02-06"):
         run_scoring(spec, spec.partition(day), trained.gateways)
-    recorded = run_drift_check(spec, spec.partition(DAY), trained.gateways)
+    recorded = run_drift_check(spec, spec.partition("2013-02-06"), trained.gateways)
     assert recorded.champion == 1
     assert recorded.decay != "insufficient_data"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,9 +140,9 @@ def test_a_training_that_lost_when_it_was_judged_anew_brings_nothing_back() -> N
 
 
 def test_a_ledger_from_before_is_read_and_written_on(tmp_path: Path) -> None:
-    """A table without the column of digests is read without them; the first entry that has one adds the column."""
+    """A table without the columns of digests and causes is read without them; the first entry that has one adds the column."""
     lake = Lake(str(tmp_path))
-    old = ledger_module._SCHEMA.remove(ledger_module._SCHEMA.get_field_index("digest"))
+    old = pa.schema([one for one in ledger_module._SCHEMA if one.name not in {"digest", "causes"}])
     for sequence in (1, 2):
         row = {
             **vars(promoted(sequence, sequence, sequence)),
@@ -152,12 +153,12 @@ def test_a_ledger_from_before_is_read_and_written_on(tmp_path: Path) -> None:
         lake.append("m", LEDGER, arrow_rows([row], old), expected=sequence - 1)
     ledger = Ledger(lake)
     assert [(one.version, one.digest) for one in ledger.entries("m")] == [(1, None), (2, None)]
-    written(ledger, replace(promoted(3, 3), digest="f" * 64), promoted(4, 4))
-    assert [(one.version, one.digest) for one in ledger.entries("m")] == [
-        (1, None),
-        (2, None),
-        (3, "f" * 64),
-        (4, None),
+    written(ledger, replace(promoted(3, 3), digest="f" * 64, causes=("decay", "wind")), promoted(4, 4))
+    assert [(one.version, one.digest, one.causes) for one in ledger.entries("m")] == [
+        (1, None, ()),
+        (2, None, ()),
+        (3, "f" * 64, ("decay", "wind")),
+        (4, None, ()),
     ]
     assert [one.sequence for one in ledger.entries("m")] == [1, 2, 3, 4]
 

@@ -40,8 +40,8 @@ TWICE = "2013-02-07"
 """The day whose schedule was landed twice over: its gate refuses it, and trainings that learn from it."""
 
 EAGER = (
-    "drift.numeric_threshold=0.08",
-    "drift.share=0.07",
+    "drift.alpha=0.2",
+    "drift.numeric_effect=0.0",
     "retraining.needed=1",
     "retraining.of=2",
     "retraining.cooldown=2d",
@@ -388,16 +388,16 @@ def test_a_period_that_cannot_be_is_refused(project: Path, first: str, last: str
 @pytest.mark.parametrize(
     ("changes", "named", "said"),
     [
-        (["drift.shar=0.4"], [], r"--set: drift\.shar: unknown key\. Did you mean 'share'\?"),
-        (["drfit.share=0.4"], [], r"--set: drfit: unknown key\. Did you mean 'drift'\?"),
-        (["drift.share=2"], [], r"--set: drift\.share: input should be less than or equal to 1, got 2"),
-        (["drift.share.deep=2"], [], r"--set: drift\.share\.deep: drift\.share is a value, 0\.28, and has no keys"),
-        (["drift.share"], [], r"--set: 'drift\.share': write path=value"),
+        (["drift.alhpa=0.4"], [], r"--set: drift\.alhpa: unknown key\. Did you mean 'alpha'\?"),
+        (["drfit.alpha=0.4"], [], r"--set: drfit: unknown key\. Did you mean 'drift'\?"),
+        (["drift.alpha=2"], [], r"--set: drift\.alpha: input should be less than or equal to 0\.2, got 2"),
+        (["drift.alpha.deep=2"], [], r"--set: drift\.alpha\.deep: drift\.alpha is a value, 0\.05, and has no keys"),
+        (["drift.alpha"], [], r"--set: 'drift\.alpha': write path=value"),
         (["rows.key=[a]"], [], r"--set: rows\.key: policies are compared on the same rows and labels"),
         (["training.candidates.trees.encoding=one_hot"], [], r"there is no 'trees'\. Valid: boosted_trees"),
         ([], ["patient"], r"--policy 'patient': write a name, a colon and changes"),
         ([], ["patient: retraining.needed=9"], r"--policy patient: retraining: needed: 9 signals can never be found"),
-        ([], ["a: drift.share=0.4", "a: drift.share=0.5"], "are the names of two policies"),
+        ([], ["a: drift.alpha=0.1", "a: drift.alpha=0.2"], "are the names of two policies"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_its_nearest_match(

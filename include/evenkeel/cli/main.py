@@ -190,13 +190,14 @@ def promote(
 @app.command()
 def maintain(model: Model) -> None:
     """Compact a model's tables, drop what its stated history does not keep, close orphaned runs, put the alias right, let go of
-    versions nobody needs.
+    versions nobody needs, name the signals that nobody answered.
     """
     from datetime import UTC, datetime
 
     from evenkeel.vocabulary.tables import TABLES
     from evenkeel.workflows.maintain import close_orphans, maintain_table, retire_versions, sweep_staging
     from evenkeel.workflows.promote import repair_alias
+    from evenkeel.workflows.retrain import unanswered_signals
 
     spec, gateways, told = _spec(model), open_gateways(), Steps()
     for table in TABLES:
@@ -206,6 +207,8 @@ def maintain(model: Model) -> None:
     told("staging", sweep_staging(spec, gateways))
     repaired = repair_alias(spec, gateways)
     told("alias", "as the ledger says" if repaired is None else repaired.reason)
+    unanswered = [one.key for one in unanswered_signals(spec, gateways)]
+    told("signals", f"without an answer: {', '.join(unanswered)}" if unanswered else "answered, all of them")
 
 
 @app.command()

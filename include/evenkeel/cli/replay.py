@@ -30,7 +30,7 @@ _EVERY_SECONDS = 10
 
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, such as drift.share=0.4. Repeatable."),
+    typer.Option("--set", metavar="PATH=VALUE", help="Change the spec, such as drift.alpha=0.01. Repeatable."),
 ]
 Named = Annotated[
     list[str] | None,
@@ -38,6 +38,14 @@ Named = Annotated[
         "--policy",
         metavar="'NAME: PATH=VALUE, ...'",
         help="Compare with the spec changed so, such as 'patient: retraining.needed=4, retraining.cooldown=28d'. Repeatable.",
+    ),
+]
+Every = Annotated[
+    list[int] | None,
+    typer.Option(
+        min=1,
+        help="Days between the trainings of a policy that retrains by the calendar; by default 14. Repeatable.",
+        show_default=False,
     ),
 ]
 
@@ -48,9 +56,7 @@ def replay(
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day.")],
     changes: Changes = None,
     named: Named = None,
-    every: Annotated[
-        int, typer.Option(min=1, help="Days between the trainings of the policy that always retrains.")
-    ] = 14,
+    every: Every = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Policies walked at a time; by default one a core.", show_default=False)
     ] = None,
@@ -71,7 +77,7 @@ def replay(
     settings = read_settings()
     spec = find_spec(settings.models, model)
     span = Span.parse(spec, first, last)
-    policies = policies_of(spec, changes=changes or (), named=named or (), every=every)
+    policies = policies_of(spec, changes=changes or (), named=named or (), every=every or (14,))
     notes = [AS_IF_APPROVED] if spec.promotion.mode == "approval" else []
     plan = Replay(policies, span, settings)
     with _Watch(as_json) as watch:

@@ -60,8 +60,9 @@ def metric_of_days(
     *,
     count: int | None = None,
     terms: Terms = PLAIN,
+    own: Floats | None = None,
 ) -> OfWeights:
-    """A function from weights of days to the metric of the rows, each row weighing as much as its day.
+    """A function from weights of days to the metric of the rows, each row weighing as much as its day, times its own weight.
 
     Args:
         task: the kind of label.
@@ -72,28 +73,61 @@ def metric_of_days(
         classes: multiclass only, the k classes, in the order of the probabilities.
         count: how many days there are; by default up to the last one of these rows.
         terms: what the metric needs to be defined.
+        own: shape (n,), weights of the rows themselves, not negative; by default 1 each.
 
     Returns:
         A function of weights, shape (r, d), that answers with shape (r,). With every weight 1 it is the metric of all rows as
         `evaluation.evaluate` computes it. Where a metric is undefined (one class only) it is NaN.
     """
     count = int(days.max()) + 1 if count is None else count
+    rows = _Rows(days, count, np.ones(len(days)) if own is None else own)
     if metric == "calibration_error":
-        return _calibration(*_confidence(task, labels, predicted, classes), days, count)
+        return _calibration(*_confidence(task, labels, predicted, classes), rows)
     if task == "binary":
-        return _binary(metric, np.asarray(labels, dtype=np.float64), predicted, days, count, terms)
+        return _binary(metric, np.asarray(labels, dtype=np.float64), predicted, rows, terms)
     if task == "regression":
-        return _regression(metric, np.asarray(labels, dtype=np.float64), predicted, days, count, terms.quantile)
-    return _multiclass(metric, np.asarray(labels).astype(str), predicted, [str(one) for one in classes], days, count)
+        return _regression(metric, np.asarray(labels, dtype=np.float64), predicted, rows, terms.quantile)
+    return _multiclass(metric, np.asarray(labels).astype(str), predicted, [str(one) for one in classes], rows)
 
 
-def _per_day(values: Floats, days: NDArray[np.int64], count: int) -> Floats:
-    return np.bincount(days, weights=values, minlength=count).astype(np.float64)
+def row_losses(
+    task: Task,
+    metric: str,
+    labels: NDArray[np.generic],
+    predicted: Floats,
+    classes: Sequence[object] = (),
+) -> Floats:
+    """What each row loses, shape (n,), by one of the metrics that are means over rows: brier, log_loss or mae.
+
+    Takes what `metric_of_days` does; a class that is not among `classes` was given probability zero.
+    """
+    if task == "multiclass":
+        return _log_losses(np.asarray(labels).astype(str), predicted, [str(one) for one in classes])
+    truth = np.asarray(labels, dtype=np.float64)
+    return np.abs(predicted - truth) if task == "regression" else _binary_losses(metric, truth, predicted)
 
 
-def _mean(values: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
-    sums, rows = _per_day(values, days, count), np.bincount(days, minlength=count).astype(np.float64)
-    return lambda weights: _ratio(weights @ sums, weights @ rows)
+@dataclass(frozen=True)
+class _Rows:
+    """Of which day each row is, of how many, and what it weighs by itself."""
+
+    days: NDArray[np.int64]
+    count: int
+    own: Floats
+
+    def per_day(self, values: Floats) -> Floats:
+        """Sums of the weighed values, shape (count,)."""
+        return np.bincount(self.days, weights=self.own * values, minlength=self.count).astype(np.float64)
+
+    @property
+    def weight(self) -> Floats:
+        """What the rows of each day weigh together."""
+        return self.per_day(np.ones(len(self.days)))
+
+    def mean(self, values: Floats) -> OfWeights:
+        """The weighed mean of values, for weights of days."""
+        sums, weight = self.per_day(values), self.weight
+        return lambda weights: _ratio(weights @ sums, weights @ weight)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
@@ -101,19 +135,19 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return found
 
 
-def _binary(
-    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, terms: Terms
-) -> OfWeights:
+def _binary(metric: str, truth: Floats, predicted: Floats, rows: _Rows, terms: Terms) -> OfWeights:
     if metric == "roc_auc":
-        return _area(truth, predicted, days, count)
+        return _area(truth, predicted, rows)
     if metric == "average_precision":
-        return _average_precision(truth, predicted, days)
+        return _average_precision(truth, predicted, rows)
     if metric in {"precision", "recall", "f1", "cost"}:
-        return _of_answers(metric, truth, predicted, days, count, terms)
-    return _mean(_row_losses(metric, truth, predicted), days, count)
+        return _of_answers(metric, truth, predicted, rows, terms)
+    if metric == "accuracy":  # of two classes nobody names it; it is estimated before labels are there
+        return rows.mean(((predicted >= 0.5) == (truth == 1)).astype(np.float64))
+    return rows.mean(_binary_losses(metric, truth, predicted))
 
 
-def _row_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
+def _binary_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
     if metric == "brier":
         squares: Floats = (predicted - truth) ** 2
         return squares
@@ -122,53 +156,51 @@ def _row_losses(metric: str, truth: Floats, predicted: Floats) -> Floats:
     return log_losses
 
 
-def _of_answers(
-    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, terms: Terms
-) -> OfWeights:
+def _of_answers(metric: str, truth: Floats, predicted: Floats, rows: _Rows, terms: Terms) -> OfWeights:
     """What `threshold.answers_at` and `threshold.cost_at` reckon."""
     if terms.threshold is None:
         raise ValueError(f"{metric} is that of answers at a threshold: pass one, such as `choose_threshold` finds")
     yes = predicted >= terms.threshold
     cases = (yes & (truth == 1), yes & (truth == 0), ~yes & (truth == 1))
-    right, wrong, missed = (_per_day(one.astype(np.float64), days, count) for one in cases)
+    right, wrong, missed = (rows.per_day(one.astype(np.float64)) for one in cases)
     if metric == "cost":
         if terms.costs is None:
             raise ValueError("cost needs the costs of wrong answers: pass those of the spec (evaluation.costs)")
-        rows = np.bincount(days, minlength=count).astype(np.float64)
+        weight = rows.weight
         paid = wrong * terms.costs.false_positive + missed * terms.costs.false_negative
-        return lambda weights: _ratio(weights @ paid, weights @ rows)
+        return lambda weights: _ratio(weights @ paid, weights @ weight)
     above = 2 * right if metric == "f1" else right
     below = {"precision": right + wrong, "recall": right + missed, "f1": 2 * right + wrong + missed}[metric]
     return lambda weights: _ratio(weights @ above, weights @ below)
 
 
-def _area(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+def _area(truth: Floats, predicted: Floats, rows: _Rows) -> OfWeights:
     """ROC AUC as the share of pairs of a positive and a negative row that are in order, ties counting half (Mann-Whitney):
     `pairs[d, e]` are those of a positive of day d and a negative of day e.
     """
     _, ranks = np.unique(predicted, return_inverse=True)
     positive = truth == 1
     distinct = int(ranks.max()) + 1
-    positives, negatives = (_per_day((positive == is_one).astype(np.float64), days, count) for is_one in (True, False))
-    pairs = np.empty((count, count))
-    of_positives = ranks[positive]
-    for day in range(count):
-        at = np.bincount(ranks[~positive & (days == day)], minlength=distinct).astype(np.float64)
+    positives, negatives = (rows.per_day((positive == is_one).astype(np.float64)) for is_one in (True, False))
+    pairs = np.empty((rows.count, rows.count))
+    for day in range(rows.count):
+        inside = ~positive & (rows.days == day)
+        at = np.bincount(ranks[inside], weights=rows.own[inside], minlength=distinct)
         below = np.cumsum(at) - at / 2
-        pairs[:, day] = _per_day(below[of_positives], days[positive], count)
+        pairs[:, day] = rows.per_day(np.where(positive, below[ranks], 0.0))
     return lambda weights: _ratio(
         np.einsum("rd,de,re->r", weights, pairs, weights), (weights @ positives) * (weights @ negatives)
     )
 
 
-def _average_precision(truth: Floats, predicted: Floats, days: NDArray[np.int64]) -> OfWeights:
+def _average_precision(truth: Floats, predicted: Floats, rows: _Rows) -> OfWeights:
     """AP = sum over thresholds of (R_k - R_{k-1}) P_k, as scikit-learn defines it."""
     order = np.argsort(-predicted, kind="stable")
-    truth, days = truth[order], days[order]
+    truth, days, own = truth[order], rows.days[order], rows.own[order]
     ends = np.append(np.flatnonzero(np.diff(predicted[order])), len(order) - 1)
 
     def one(weights: Floats) -> float:
-        weight = weights[days]
+        weight = weights[days] * own
         seen, hits = np.cumsum(weight)[ends], np.cumsum(weight * truth)[ends]
         if not 0 < hits[-1] < seen[-1]:
             return float("nan")
@@ -178,36 +210,29 @@ def _average_precision(truth: Floats, predicted: Floats, days: NDArray[np.int64]
     return lambda weights: np.array([one(row) for row in weights])
 
 
-def _regression(
-    metric: str, truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int, quantile: float
-) -> OfWeights:
+def _regression(metric: str, truth: Floats, predicted: Floats, rows: _Rows, quantile: float) -> OfWeights:
     if metric == "pinball":
         short = truth - predicted
-        return _mean(np.maximum(quantile * short, (quantile - 1) * short), days, count)
+        return rows.mean(np.maximum(quantile * short, (quantile - 1) * short))
     if metric == "mae":
-        return _mean(np.abs(predicted - truth), days, count)
-    squared = _mean((predicted - truth) ** 2, days, count)
+        return rows.mean(np.abs(predicted - truth))
+    squared = rows.mean((predicted - truth) ** 2)
     if metric == "rmse":
         return lambda weights: np.sqrt(squared(weights))
     centred = truth - truth.mean()  # about the mean, or the difference of two large numbers would be all noise
-    first, second = _mean(centred, days, count), _mean(centred**2, days, count)
+    first, second = rows.mean(centred), rows.mean(centred**2)
     return lambda weights: 1 - _ratio(squared(weights), second(weights) - first(weights) ** 2)
 
 
-def _multiclass(
-    metric: str, truth: NDArray[np.str_], predicted: Floats, classes: list[str], days: NDArray[np.int64], count: int
-) -> OfWeights:
+def _multiclass(metric: str, truth: NDArray[np.str_], predicted: Floats, classes: list[str], rows: _Rows) -> OfWeights:
     guessed = np.asarray(classes)[predicted.argmax(axis=1)]
     if metric == "accuracy":
-        return _mean((guessed == truth).astype(np.float64), days, count)
+        return rows.mean((guessed == truth).astype(np.float64))
     if metric == "log_loss":
-        places = {name: place for place, name in enumerate(classes)}
-        given = np.array([places.get(name, -1) for name in truth])
-        chance = np.where(given >= 0, predicted[np.arange(len(given)), given], 0.0) / predicted.sum(axis=1)
-        return _mean(-np.log(np.clip(chance, np.finfo(np.float64).eps, 1.0)), days, count)
+        return rows.mean(_log_losses(truth, predicted, classes))
     names = np.unique(np.concatenate([np.asarray(classes), truth]))
     hits, told, there = (
-        np.stack([_per_day(one.astype(np.float64), days, count) for one in cases])
+        np.stack([rows.per_day(one.astype(np.float64)) for one in cases])
         for cases in zip(
             *(((guessed == one) & (truth == one), guessed == one, truth == one) for one in names), strict=True
         )
@@ -224,6 +249,14 @@ def _multiclass(
     return macro
 
 
+def _log_losses(truth: NDArray[np.str_], predicted: Floats, classes: list[str]) -> Floats:
+    places = {name: place for place, name in enumerate(classes)}
+    given = np.array([places.get(name, -1) for name in truth], dtype=np.int64)
+    chance = np.where(given >= 0, predicted[np.arange(len(given)), given], 0.0) / predicted.sum(axis=1)
+    losses: Floats = -np.log(np.clip(chance, np.finfo(np.float64).eps, 1.0))
+    return losses
+
+
 def _confidence(
     task: Task, labels: NDArray[np.generic], predicted: Floats, classes: Sequence[object]
 ) -> tuple[Floats, Floats]:
@@ -234,12 +267,10 @@ def _confidence(
     return (guessed == np.asarray(labels).astype(str)).astype(np.float64), predicted.max(axis=1)
 
 
-def _calibration(truth: Floats, predicted: Floats, days: NDArray[np.int64], count: int) -> OfWeights:
+def _calibration(truth: Floats, predicted: Floats, rows: _Rows) -> OfWeights:
     """`calibration.calibration_error`, with its bins cut once, at the quantiles of all rows."""
     cuts = np.unique(np.quantile(predicted, np.linspace(0, 1, BINS + 1)[1:-1]))
     bins = np.searchsorted(cuts, predicted, side="right")
-    gaps = np.stack(
-        [_per_day(np.where(bins == one, predicted - truth, 0.0), days, count) for one in range(len(cuts) + 1)]
-    )
-    rows = np.bincount(days, minlength=count).astype(np.float64)
-    return lambda weights: _ratio(np.abs(weights @ gaps.T).sum(axis=1), weights @ rows)
+    gaps = np.stack([rows.per_day(np.where(bins == one, predicted - truth, 0.0)) for one in range(len(cuts) + 1)])
+    weight = rows.weight
+    return lambda weights: _ratio(np.abs(weights @ gaps.T).sum(axis=1), weights @ weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,46 @@ def estimate_of_draws(value: float, drawn: NDArray[np.float64], days: int, lengt
     widening = np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, upper) / ndtri(upper)
     # Less their own mean: what cannot be negative, such as a calibration error, is larger on draws than on all days.
     tails = np.quantile(drawn - drawn.mean(), [1 - upper, upper]) * widening
+    return Estimate(value, value + float(tails[0]), value + float(tails[1]), days)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A value of all days, each once, and of draws of whole blocks of them, shape (r,)."""
+
+    value: float
+    draws: NDArray[np.float64]
+    days: int
+
+
+def difference_of_draws(one: Drawn, other: Drawn, level: float) -> Estimate:
+    """The difference `one - other` of two samples of days that share none, with its interval.
+
+    Both are drawn from apart, their draws widened by sqrt(k / (k - 1)) each and subtracted. The interval is the quantiles of
+    those differences, times t / z with the degrees of freedom of two variances s^2 of k blocks:
+
+        (s1^2 + s2^2)^2 / (s1^4 / (k1 - 1) + s2^4 / (k2 - 1))
+
+    Sources: B. Welch, "The generalization of Student's problem when several different population variances are involved"
+    (Biometrika 1947) for the degrees of freedom; the widening as in `mean_of_days`.
+
+    Args:
+        one: what is subtracted from, of more days than one of its blocks has.
+        other: what is subtracted, likewise.
+        level: how often the interval is to hold the true difference.
+    """
+    blocks = np.array([each.days / block_length(each.days) for each in (one, other)])
+    first, second = (
+        (each.draws - each.draws.mean()) * np.sqrt(k / (k - 1)) for each, k in zip((one, other), blocks, strict=True)
+    )
+    value, days = one.value - other.value, min(one.days, other.days)
+    variances = np.array([first.var(), second.var()])
+    if not variances.sum():
+        return Estimate(value, value, value, days)
+    freedom = variances.sum() ** 2 / np.sum(variances**2 / (blocks - 1))
+    upper = (1 + level) / 2
+    apart = first[: len(second)] - second[: len(first)]
+    tails = np.quantile(apart - apart.mean(), [1 - upper, upper]) * stdtrit(freedom, upper) / ndtri(upper)
     return Estimate(value, value + float(tails[0]), value + float(tails[1]), days)
 
 

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-P_VALUE_METHODS = frozenset({"ks", "chisquare"})
-"""Methods whose score is a p-value: small means drift. The score of every other method is a distance."""
-
 _STATIC = Path(evidently.__file__).parent / "nbextension" / "static"
 _PAGE = """\
 <!DOCTYPE html>
@@ -41,12 +38,13 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-header {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }}
+header, #account {{ font: 15px/1.5 system-ui, sans-serif; padding: 1rem 1.5rem 0 }}
 h1 {{ font-size: 1.5rem; margin: 0 }} p {{ margin: .2rem 0 }}
 </style>
 </head>
 <body>
 <header><h1>{title}</h1>{notes}</header>
+<section id="account"></section>
 <div id="report"></div>
 {script}
 {draw}
@@ -59,7 +57,7 @@ h1 {{ font-size: 1.5rem; margin: 0 }} p {{ margin: .2rem 0 }}
 class ColumnDrift:
     """How far one column moved.
 
-    `score` is a distance (drifted from `threshold` up) or, for ks and chisquare, a p-value (drifted below it). It is
+    `score` is a distance, and above `threshold` Evidently's page calls the column drifted. It is
     NaN where nothing could be measured, because a side holds no value of the column: then the column drifted if the
     other side holds one, and did not if neither does. Against a side without any rows nothing drifts.
     """
@@ -73,7 +71,7 @@ class ColumnDrift:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """All columns, in the order they were asked for, and the page; `html` is empty where no page was asked for."""
+    """All columns, in the order they were asked for, and the page."""
 
     columns: tuple[ColumnDrift, ...]
     rows_reference: int
@@ -93,10 +91,9 @@ class DriftReporter:
         categorical: Sequence[str],
         numeric_method: str,
         categorical_method: str,
-        numeric_threshold: float,
-        categorical_threshold: float,
+        thresholds: Mapping[str, float],
         title: str,
-        page: bool = True,
+        notes: Sequence[str] = (),
     ) -> DriftReport:
         """Hold the current rows against the reference. Nulls and infinities are left out before measuring.
 
@@ -105,19 +102,17 @@ class DriftReporter:
             current: what they look like now.
             numeric: columns measured by `numeric_method`.
             categorical: columns measured by `categorical_method`.
-            numeric_method: wasserstein (in standard deviations of the reference), ks or psi.
-            categorical_method: jensenshannon, chisquare or psi.
-            numeric_threshold: a distance, or a level where the method's score is a p-value.
-            categorical_threshold: the same for the categorical columns.
+            numeric_method: wasserstein (in standard deviations of the reference), jensenshannon or psi.
+            categorical_method: jensenshannon or psi.
+            thresholds: by column, a distance.
             title: the page's title.
-            page: whether to draw the page, which takes longer than measuring.
+            notes: sentences above the drawing.
 
         Raises:
             SourceError: for a column that is missing, or listed as numeric and is not.
             EvenkeelError: for a column that could not be measured.
         """
         methods = dict.fromkeys(numeric, numeric_method) | dict.fromkeys(categorical, categorical_method)
-        thresholds = dict.fromkeys(numeric, numeric_threshold) | dict.fromkeys(categorical, categorical_threshold)
         before = _prepare(reference, numeric, categorical, side="reference")
         after = _prepare(current, numeric, categorical, side="current")
         held = {column: (before[column].notna().any(), after[column].notna().any()) for column in methods}
@@ -127,18 +122,16 @@ class DriftReporter:
         columns = []
         for column, method in methods.items():
             score, threshold = scores.get(column, math.nan), thresholds[column]
-            drifted = score < threshold if method in P_VALUE_METHODS else score >= threshold
+            drifted = score >= threshold
             if column not in scores:
                 drifted = any(held[column]) and len(before) > 0 and len(after) > 0
             columns.append(ColumnDrift(column, method, score, threshold, bool(drifted)))
-        drawn = ""
-        if page:
-            drawn = _PAGE.format(
-                title=html.escape(title),
-                notes=_notes(columns, len(before), len(after)),
-                script=_inline(_script()),
-                draw=_inline(_drawing(report)),
-            )
+        drawn = _PAGE.format(
+            title=html.escape(title),
+            notes=_notes(columns, len(before), len(after), notes),
+            script=_inline(_script()),
+            draw=_inline(_drawing(report)),
+        )
         return DriftReport(tuple(columns), len(before), len(after), drawn)
 
 
@@ -195,19 +188,17 @@ def _measure(
 def _score_of_constant(column: str, method: str, before: pd.Series[Any], after: pd.Series[Any]) -> float:
     """Chi-square of one and the same category on both sides is 0/0: nothing moved."""
     if set(before.dropna()) == set(after.dropna()) and before.nunique() == 1:
-        return 1.0 if method in P_VALUE_METHODS else 0.0
+        return 0.0
     raise EvenkeelError(f"drift of {column} by {method} is not a number; choose another method for it")
 
 
-def _notes(columns: Sequence[ColumnDrift], rows_reference: int, rows_current: int) -> str:
-    notes = [f"{rows_current} rows against {rows_reference} of the reference."]
-    for method, threshold in dict.fromkeys((one.method, one.threshold) for one in columns):
-        rule = "a p-value below" if method in P_VALUE_METHODS else "a distance from"
-        notes.append(f"{method}: {rule} {threshold:g}{'' if method in P_VALUE_METHODS else ' up'} is drift.")
-    for one in columns:
-        if math.isnan(one.score):
-            meaning = "that counts as drift" if one.drifted else "that does not count as drift"
-            notes.append(f"{one.column}: not measured, because a side holds no value; {meaning}.")
+def _notes(columns: Sequence[ColumnDrift], rows_reference: int, rows_current: int, said: Sequence[str]) -> str:
+    notes = [
+        *said,
+        f"Below, as Evidently measures a sample of {rows_current} rows against {rows_reference} of the reference, at the "
+        "thresholds that hold for these columns. What decided is above: it is measured on more rows.",
+    ]
+    notes += [f"{one.column}: not measured, because a side holds no value." for one in columns if math.isnan(one.score)]
     return "".join(f"<p>{html.escape(note)}</p>" for note in notes)
 
 

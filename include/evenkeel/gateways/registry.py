@@ -259,6 +259,14 @@ class Registry:
         for start in range(0, len(missing), _BATCH):
             self._client.log_batch(run_id, metrics=missing[start : start + _BATCH])
 
+    @_asks("write a step to run")
+    def log_step(self, run_id: str, step: int, metrics: Mapping[str, float]) -> None:
+        """Write the metrics of one step together; a step whose first metric has a value already is not written again."""
+        first = next(iter(metrics))
+        if step not in {one.step for one in self._client.get_metric_history(run_id, first)}:
+            now = int(time.time() * 1000)
+            self._client.log_batch(run_id, [Metric(name, float(one), now, step) for name, one in metrics.items()])
+
     @_asks("write a table to run")
     def log_table(self, run_id: str, name: str, frame: pd.DataFrame) -> None:
         """Keep a table as a CSV file under its name among the run's files."""

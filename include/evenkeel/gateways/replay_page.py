@@ -25,6 +25,7 @@ _COUNTS = {
     "trainings": "trainings",
     "promoted": "promoted",
     "rolled_back": "rolled\nback",
+    "escalated": "calls to\na person",
     "shadowed": "shadows",
     "dropped": "dropped",
     "signals": "signals",
@@ -35,7 +36,7 @@ _COUNTS = {
 }
 """Which counts the table shows, under which heading."""
 
-_SELDOM = {"shadowed", "dropped"}
+_SELDOM = {"escalated", "shadowed", "dropped"}
 """Counts that are shown only where a policy has one."""
 
 

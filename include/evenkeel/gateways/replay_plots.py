@@ -35,6 +35,7 @@ KINDS = {
     "dropped": ("p", "#8c6d1f"),
     "kept": ("o", "#5f6b7a"),
     "refused": ("X", "#c0392b"),
+    "escalated": ("*", "#b0005e"),
     "retrain": ("D", "#d9730d"),
     "declined": ("|", "#9aa5b1"),
     "repaired": ("s", "#5f6b7a"),
@@ -135,13 +136,15 @@ def difference_plot(
 
 
 def checks_plot(metric: str, policy: PolicyAccount) -> str:
-    """The drift checks of a policy, day by day: the share of columns that moved, and the fall against the promise."""
+    """The drift checks of a policy, day by day: the largest drift measure in units of its threshold, and the fall against what
+    was promised.
+    """
     days = _dates(policy.days)
     with mpl.rc_context(_STYLE):
         figure, (above, below) = _stacked(1.3, 1.5, gap=0.42)
-        _bars(above, days, [one.share for one in policy.days], [one.drift for one in policy.days])
-        above.axhline(policy.share, color="#c0392b", linewidth=0.9, linestyle=(0, (4, 3)))
-        above.set_title(f"share of columns that moved; drift from {policy.share:g} up")
+        _bars(above, days, [one.excess for one in policy.days], [one.drift for one in policy.days])
+        above.axhline(1.0, color="#c0392b", linewidth=0.9, linestyle=(0, (4, 3)))
+        above.set_title("largest drift measure, in units of what chance explains")
         above.set_ylim(bottom=0)
         _bars(below, days, [one.fall for one in policy.days], [one.decay for one in policy.days])
         below.axhline(policy.tolerance, color="#c0392b", linewidth=0.9, linestyle=(0, (4, 3)))

@@ -149,6 +149,10 @@ class AirflowClient:
         query = {"task_id": task_id, "state": state, "limit": 1}
         return int(self._call("GET", f"/dags/{dag_id}/dagRuns/~/taskInstances", params=query)["total_entries"])
 
+    def asset_events(self, dag_id: str) -> list[Json]:
+        """The asset events that a DAG's tasks emitted; each has the asset's `name`, `source_task_id` and `source_run_id`."""
+        return list(self._pages("/assets/events", "asset_events", {"source_dag_id": dag_id}))
+
     def questions(self, dag_id: str = "~") -> list[Json]:
         """What tasks (of one DAG) have asked a person and nobody has answered yet, oldest first.
 

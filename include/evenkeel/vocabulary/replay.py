@@ -36,7 +36,8 @@ class Day:
     """One partition under one policy: what was published of it, what its scores were worth, and what its check said.
 
     `measured` holds each measure's value on the day's labels; a measure that is undefined there is left out. Without a check
-    the outcomes are None. `share` is that of the columns that moved; `fall` how much worse than promised, in the metric's unit.
+    the outcomes are None. `excess` is the largest drift measure in units of its threshold; `fall` how much worse than promised,
+    in the metric's unit.
     """
 
     partition: str
@@ -46,7 +47,7 @@ class Day:
     measured: Mapping[str, float]
     drift: str | None
     decay: str | None
-    share: float | None
+    excess: float | None
     fall: float | None
 
 
@@ -54,16 +55,15 @@ class Day:
 class PolicyAccount:
     """How one policy fared.
 
-    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, retrain, declined, signals,
-    rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure. `share` and
-    `tolerance` are the spec's thresholds of drift and decay.
+    `counts` names trainings, promoted, kept, shadowed, dropped, refused_trainings, rolled_back, escalated, retrain, declined,
+    signals, rows, quarantined, days_scored and refused; `means` and `differences` (to the first policy) are by measure.
+    `tolerance` is the spec's of decay.
     """
 
     name: str
     slug: str
     rule: str
     spec_hash: str
-    share: float
     tolerance: float
     counts: Mapping[str, int]
     means: Mapping[str, Estimate | None]

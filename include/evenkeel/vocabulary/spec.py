@@ -382,7 +382,10 @@ class Scoring(Part):
 
 
 class Decay(Part):
-    """How far the champion's metric on matured labels may fall below what it promised at promotion."""
+    """How far the champion's metric on matured labels may fall below what it did on its own holdout.
+
+    Decayed is whose fall is beyond `tolerance`, in the metric's unit, with the confidence of `drift.alpha`.
+    """
 
     window: PositiveDuration
     tolerance: Annotated[float, Field(gt=0)]
@@ -390,30 +393,55 @@ class Decay(Part):
 
 
 class Drift(Part):
-    """Fixed methods and thresholds of the drift check: the scored window against what the champion learnt from."""
+    """The drift check: the scored window against what the champion learnt from.
+
+    What moved is told by thresholds that the reference's own days give: `alpha` is the chance that a window like the reference
+    drifts in anything. Beyond chance is not yet worth an answer: that is a distance from `numeric_effect` (by `numeric_method`)
+    or `categorical_effect` up, a rate of nulls or unseen values that differs by `rate_effect`, features that are told apart
+    together with a ROC AUC of `together_effect`. `season` is how long ago the same season was: what is then as it is now is no
+    drift. At most `daily_rows` rows a day are looked at, and `sample` rows where a classifier is fitted or a page is drawn.
+    """
 
     schedule: DailyCron
     window: PositiveDuration
-    numeric_method: Literal["wasserstein", "ks", "psi"] = "wasserstein"
-    categorical_method: Literal["jensenshannon", "chisquare", "psi"] = "jensenshannon"
-    numeric_threshold: Annotated[float, Field(gt=0)] = 0.1
-    categorical_threshold: Annotated[float, Field(gt=0)] = 0.1
-    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    numeric_method: Literal["wasserstein", "jensenshannon", "psi"] = "wasserstein"
+    categorical_method: Literal["jensenshannon", "psi"] = "jensenshannon"
+    numeric_effect: Annotated[float, Field(ge=0)] = 0.1
+    categorical_effect: Annotated[float, Field(ge=0)] = 0.1
+    rate_effect: Annotated[float, Field(ge=0, le=1)] = 0.01
+    together_effect: Annotated[float, Field(ge=0.5, le=1)] = 0.6
+    season: PositiveDuration | None = None
     min_rows: Annotated[int, Field(ge=1)] = 500
+    daily_rows: Annotated[int, Field(ge=100)] = 10_000
     sample: Annotated[int, Field(ge=100)] = 5_000
     decay: Decay
 
 
-class Retraining(Part):
-    """When a signal is answered: it must persist, and an earlier answer must have had time to work.
+class Cap(Part):
+    """At most so many retrainings within so long, those left out whose data a gate refused."""
 
-    `mode: off` leaves the answer to people: signals are declined, on record.
+    trainings: Annotated[int, Field(ge=1)] = 4
+    within: PositiveDuration = timedelta(days=90)
+
+
+class Retraining(Part):
+    """When a signal is answered: it must persist (in `needed` of the last `of` checks), an earlier answer must have had time to
+    work (`cooldown`), and the `cap` is not reached.
+
+    A cause is answered once: after a retraining that kept the champion it is answered for `answer_holds`, or until there is
+    another champion. `rollback` says what becomes of a decayed champion that its retraining kept: `automatic` returns to an
+    earlier champion that is better beyond the promotion's margin, `off` calls a person. `mode: off` leaves every answer to
+    people: signals are declined, on record.
     """
 
     mode: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
     needed: Annotated[int, Field(ge=1)] = 3
     of: Annotated[int, Field(ge=1)] = 5
     cooldown: PositiveDuration = timedelta(days=14)
+    cap: Cap = Cap()
+    answer_holds: PositiveDuration = timedelta(days=60)
+    rollback: Annotated[Literal["automatic", "off"], BeforeValidator(_off)] = "automatic"
 
     @model_validator(mode="after")
     def _needed_fits(self) -> Retraining:
@@ -579,6 +607,12 @@ class ModelSpec(Part):
         while (tick := ticks.get_next(datetime)) < until + timedelta(days=1):
             found.add(max(tick.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)))
         return sorted(one for one in found if start <= one < end)
+
+    @property
+    def longest_training(self) -> timedelta:
+        """For how long a training may be under way, the time included that a person has to approve."""
+        by_hand = self.promotion.approval_timeout if self.promotion.mode == "approval" else timedelta(0)
+        return timedelta(hours=12) + by_hand
 
     @property
     def scores_the_day_it_runs(self) -> bool:

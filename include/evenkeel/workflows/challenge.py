@@ -31,6 +31,7 @@ from evenkeel.workflows.ledger import champion_met
 from evenkeel.workflows.lineage import lineage, lineage_of, log_lineage
 from evenkeel.workflows.model_card import attach_card
 from evenkeel.workflows.predict import predict_version, predictions_of
+from evenkeel.workflows.reference import PART, ROW_DAY, keep_reference
 from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.vocabulary.verdict import Verdict
     from evenkeel.workflows.gateways import Gateways
-
-PART = "_part"
-"""`train` or `holdout`."""
-
 
 EVALUATION = "evaluation.json"
 """The file of the MLflow run that holds every figure of the evaluation, with its interval."""
@@ -108,6 +105,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
     held_by = gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
+    keep_reference(spec, training, learnt, gateways)
     made_of = lineage(spec, as_of, training, data_version, held_by, gateways)
     run_id = gateways.registry.begin(spec.model, training, name=f"train {as_of:%Y-%m-%d}", tags=made_of)
     with _failing(run_id, gateways):
@@ -254,9 +252,7 @@ def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, pr
         c.PARTITION,
     ]
     # The table is partitioned by training; the rows' own partition moves aside.
-    return pd.concat(parts, ignore_index=True)[list(dict.fromkeys(keep))].rename(
-        columns={c.PARTITION: "_row_partition"}
-    )
+    return pd.concat(parts, ignore_index=True)[list(dict.fromkeys(keep))].rename(columns={c.PARTITION: ROW_DAY})
 
 
 def _log_run(

@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.tables import SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
+    from collections.abc import Iterable, Sequence
 
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
@@ -58,11 +58,29 @@ def days_of(window: timedelta) -> int:
     return max(1, math.ceil(window / timedelta(days=1)))
 
 
-def sample_of(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """At most `drift.sample` rows, drawn by the spec's seed."""
-    if len(frame) <= spec.drift.sample:
-        return frame
-    return frame.sample(spec.drift.sample, random_state=spec.training.seed).reset_index(drop=True)
+def scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gateways) -> pd.DataFrame:
+    """What a version scored in some partitions; where they hold more than `drift.daily_rows` a day, the same share of each."""
+    there = gateways.lake.counts(spec.model, SCORES)
+    present = [key for key in keys if key in there]
+    rows = sum(there[key] for key in present)
+    most = spec.drift.daily_rows * len(keys)
+    parts = []
+    for group in [present] if rows <= most else [[key] for key in present]:  # many rows are never all in memory
+        scores = gateways.lake.read(spec.model, SCORES, partitions=group) if group else None
+        if scores is not None:
+            mine = scores[scores[c.MODEL_VERSION] == champion]
+            parts.append(mine if rows <= most else mine.sample(frac=most / rows, random_state=spec.training.seed))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose label is there."""
+    return frame[frame[c.LABEL].notna()] if c.LABEL in frame else frame.iloc[:0]
+
+
+def sample_of(frame: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    """At most so many rows, drawn by the seed."""
+    return frame if len(frame) <= rows else frame.sample(rows, random_state=seed).reset_index(drop=True)
 
 
 def leave_note(run: str, name: str, measured: Measured, gateways: Gateways) -> Measured:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from evenkeel.gateways.account_section import add_account
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, SCORES, TRAINING_SETS
+from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, PERFORMANCE_DAYS
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.challenge import PART
-from evenkeel.workflows.check_window import check_run, sample_of, window_of
+from evenkeel.workflows.account import account_in_words, account_of
+from evenkeel.workflows.check_window import check_run, scored_by, window_of
 from evenkeel.workflows.frame import add_labels
+from evenkeel.workflows.monitoring import log_check
+from evenkeel.workflows.reference import reference_of
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
-    from evenkeel.workflows.ledger import Entry
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,16 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     champion = gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))
     if champion is None or champion.version is None:
         raise EvenkeelError(f"{spec.model} {partition}: no champion was effective then, so there is nothing to check")
-    keys = [one.key for one in window_of(spec, partition)]
-    scores = gateways.lake.read(spec.model, SCORES, partitions=keys)
-    mine = _of_champion(scores, champion.version)
+    mine = scored_by(spec, champion.version, [one.key for one in window_of(spec, partition)], gateways)
     as_of = spec.check_as_of(partition)
     labelled = mine if mine.empty else add_labels(spec, mine, as_of, gateways.sources)
-    reference = _reference(spec, champion, gateways)
+    reference = reference_of(spec, champion.training, champion.version, gateways)
     run = check_run(spec, partition)
     gateways.staging.put(run, "scored", labelled)
-    gateways.staging.put(run, "reference", sample_of(reference.drop(columns=[PART]), spec))
-    gateways.staging.put(run, "promised", reference[reference[PART] == "holdout"].drop(columns=[PART]))
+    gateways.staging.put(run, "promised", reference.holdout)
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
-    result = Gathered(partition.key, champion.version, len(labelled), len(reference), matured)
-    promised = champion.numbers.get("challenger")
-    gateways.staging.put_note(run, "gathered", asdict(result) | {"promised": promised})
+    result = Gathered(partition.key, champion.version, len(labelled), len(reference.sample), matured)
+    gateways.staging.put_note(run, "gathered", asdict(result) | {"training": champion.training})
     return result
 
 
@@ -92,29 +90,23 @@ def record_check(spec: ModelSpec, partition: Partition, gateways: Gateways) -> R
         "decay_numbers": json.dumps(decay["numbers"]),
         "causes": json.dumps([*drift["causes"], *decay["causes"]]),
         "page": drift["page"] or "",
+        "account": "",
     }
+    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if signal:
+        row["account"] = account = account_of(spec, partition, note["champion"], gateways)
+        if drift["page"]:
+            shown = add_account(gateways.pages.get(drift["page"]).decode(), account_in_words(account))
+            gateways.pages.put(drift["page"], shown)
     metadata = {"spec": spec.hash, "run": gateways.run}
     if drift["outcome"] != DriftOutcome.INSUFFICIENT_DATA:
         columns = gateways.staging.get(run, "columns")
         gateways.lake.publish(spec.model, CHECK_COLUMNS, partition.key, columns, metadata)
+    if note["rows"]:
+        days = gateways.staging.get(run, "days")
+        gateways.lake.publish(spec.model, PERFORMANCE_DAYS, partition.key, days, metadata)
     gateways.lake.publish(spec.model, CHECKS, partition.key, pd.DataFrame([row]), metadata)
-    signal = DriftOutcome.DRIFT in {drift["outcome"], decay["outcome"]}
+    if gateways.draws_pages:
+        log_check(spec, partition, {"drift": drift["numbers"], "decay": decay["numbers"]}, gateways)
     reason = f"drift: {drift['reason']}; performance: {decay['reason']}"
     return Recorded(partition.key, note["champion"], drift["outcome"], decay["outcome"], reason, signal)
-
-
-def _of_champion(scores: pd.DataFrame | None, champion: int) -> pd.DataFrame:
-    if scores is None:
-        return pd.DataFrame()
-    mine: pd.DataFrame = scores[scores[c.MODEL_VERSION] == champion].reset_index(drop=True)
-    return mine
-
-
-def _reference(spec: ModelSpec, champion: Entry, gateways: Gateways) -> pd.DataFrame:
-    """What the champion learnt from; its scores are those of the holdout, which it had not seen."""
-    found = gateways.lake.read(spec.model, TRAINING_SETS, partitions=[champion.training or ""])
-    if found is None or found.empty:
-        raise EvenkeelError(
-            f"{spec.model}: the training set {champion.training} of champion {champion.version} is not in the lake"
-        )
-    return found.drop(columns=[c.PARTITION])

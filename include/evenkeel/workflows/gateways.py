@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evenkeel.vocabulary.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from evenkeel.gateways.domain_classifier import DomainClassifier
     from evenkeel.gateways.drift_report import DriftReporter
     from evenkeel.gateways.expectations import Expectations
     from evenkeel.gateways.lake import Lake
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from evenkeel.gateways.registry import Registry
     from evenkeel.gateways.sources import ConnectionResolver, Sources
     from evenkeel.gateways.staging import Staging
+    from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.frames import Frames
     from evenkeel.workflows.ledger import Ledger
 
@@ -108,3 +110,9 @@ class Gateways:
         from evenkeel.gateways.drift_report import DriftReporter
 
         return DriftReporter()
+
+    def domain(self, spec: ModelSpec) -> DomainClassifier:
+        """What tells two sets of rows apart by a model's features together."""
+        from evenkeel.gateways.domain_classifier import DomainClassifier
+
+        return DomainClassifier(spec.features.numeric, spec.features.categorical, spec.training.seed)

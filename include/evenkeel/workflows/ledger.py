@@ -42,6 +42,7 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("numbers", pa.string()),
         ("digest", pa.string()),
+        ("causes", pa.string()),
     ]
 )
 
@@ -49,7 +50,8 @@ _SCHEMA = pa.schema(
 class Kind(StrEnum):
     """What was decided: a challenger was promoted or not (kept the champion, became the shadow because its gate was inconclusive,
     or refused before it could be judged), a shadow was dropped, a version was rolled back, a signal was answered or declined,
-    an alias that someone moved was put back.
+    a decayed champion that neither a retraining nor an earlier one replaced was escalated to a person, an alias that someone
+    moved was put back.
     """
 
     PROMOTED = "promoted"
@@ -60,11 +62,15 @@ class Kind(StrEnum):
     ROLLED_BACK = "rolled_back"
     RETRAIN = "retrain"
     DECLINED = "declined"
+    ESCALATED = "escalated"
     REPAIRED = "repaired"
 
 
 TRAINING = "training/"
 """What the ids of decisions about a training begin with; the training's name follows."""
+
+SETTLED = "settled/"
+"""The same of what became of a decayed champion that the training left in place."""
 
 AS_OF_CHAMPION = "as_of"
 CURRENT_CHAMPION = "current"
@@ -85,7 +91,8 @@ class Entry:
 
     `subject` is what it decides, in the ledger's own words; a later entry about the same subject replaces an earlier one.
     `digest` is the SHA-256 of the version's model file, by which the file is known when it is loaded. `actor` is who decided,
-    where that is another than who writes it.
+    where that is another than who writes it. `causes` are what a signal was about that is answered: names of what drifted, and
+    `decay`.
     """
 
     id: str
@@ -103,6 +110,7 @@ class Entry:
     sequence: int = 0
     recorded_at: datetime | None = None
     digest: str | None = None
+    causes: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -164,6 +172,7 @@ class Ledger:
             )
             written = {**asdict(entry), "kind": str(entry.kind)}
             written["numbers"] = json.dumps(dict(entry.numbers), allow_nan=False)
+            written["causes"] = json.dumps(entry.causes) if entry.causes else None
             try:
                 self._lake.append(model, LEDGER, arrow_rows([written], _SCHEMA), expected=len(entries))
             except LedgerConflictError:
@@ -180,8 +189,11 @@ def champion_of(entries: list[Entry], instant: datetime | None = None) -> Entry 
 
 
 def champion_met(entries: list[Entry], subject: str, instant: datetime) -> Entry | None:
-    """The champion a decision has to beat: the one effective at an instant, as if the decision had not been taken yet."""
-    return champion_of([one for one in entries if one.subject != subject], instant)
+    """The champion a decision has to beat: the one effective at an instant, as if neither the decision nor what came of it had
+    been taken yet.
+    """
+    came_of_it = f"{SETTLED}{subject.removeprefix(TRAINING)}"
+    return champion_of([one for one in entries if one.subject != subject and one.id != came_of_it], instant)
 
 
 def crownings(entries: list[Entry]) -> list[Entry]:
@@ -294,6 +306,8 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         sequence=int(row["sequence"]),
         verdict=row["verdict"],
         numbers=json.loads(row["numbers"]),
-        digest=row["digest"] if isinstance(row.get("digest"), str) else None,  # a table from before has no such column
+        # A table from before has no such columns.
+        digest=row["digest"] if isinstance(row.get("digest"), str) else None,
+        causes=tuple(json.loads(row["causes"])) if isinstance(row.get("causes"), str) else (),
         **number,
     )

@@ -31,6 +31,7 @@ _AS_THE_ONE_BEFORE = {
     "dropped": "stayed champion{shadow}",
     "retrain": "was found wanting: a training was launched",
     "declined": "a signal about it was declined",
+    "escalated": "had decayed, and a person was called",
     "repaired": "had been given the champion alias by hand",
 }
 """What a decision meant for the version that was champion when it was taken."""

@@ -18,6 +18,7 @@ from evenkeel.vocabulary.verdict import DriftOutcome
 from evenkeel.workflows.check_window import window_of
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind, crownings
 from evenkeel.workflows.retrain import signal_id
+from evenkeel.workflows.rollback import decayed_champion, settled_id
 from evenkeel.workflows.stale import stale_partitions
 from evenkeel.workflows.train import training_id
 
@@ -91,20 +92,35 @@ def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gatew
     if unchecked:
         return f"the drift check of {_some(unchecked)} ({spec.model}_drift_check)"
     signals = [one for one in due if signalled[one.key]]
-    return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, decided)
+    return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, decided, gateways)
 
 
 def _unanswered(
-    spec: ModelSpec, until: datetime, signals: Sequence[Partition], entries: Sequence[Entry], decided: set[str]
+    spec: ModelSpec,
+    until: datetime,
+    signals: Sequence[Partition],
+    entries: Sequence[Entry],
+    decided: set[str],
+    gateways: Gateways,
 ) -> str | None:
-    """The signals whose answer is not on record yet, or the retrainings that are not decided, in words."""
+    """The signals whose answer is not on record yet, or the retrainings that are not decided or not followed up, in words."""
     answers = {one.id: one for one in entries if one.kind in {Kind.RETRAIN, Kind.DECLINED}}
     unanswered = [one.key for one in signals if signal_id(spec.check_as_of(one)) not in answers]
     if unanswered:
         return f"the answer to the signal of {_some(unanswered)} ({spec.model}_retrain)"
     launched = [one for one in answers.values() if one.kind is Kind.RETRAIN and one.effective_at < until]
     undecided = [f"{one.effective_at:%Y-%m-%d}" for one in launched if _stamp(one) not in decided]
-    return f"the retraining as of {_some(undecided)} ({spec.model}_train)" if undecided else None
+    if undecided:
+        return f"the retraining as of {_some(undecided)} ({spec.model}_train)"
+    unsettled = [f"{one.effective_at:%Y-%m-%d}" for one in launched if _unsettled(spec, one, entries, gateways)]
+    return f"what follows the retraining as of {_some(unsettled)} ({spec.model}_retrain)" if unsettled else None
+
+
+def _unsettled(spec: ModelSpec, retrain: Entry, entries: Sequence[Entry], gateways: Gateways) -> bool:
+    """Whether a retraining kept a decayed champion, and what becomes of that one is not on record yet."""
+    if any(one.id == settled_id(retrain) for one in entries):
+        return False
+    return decayed_champion(spec, retrain, list(entries), gateways) is not None
 
 
 def _stamp(entry: Entry) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evenkeel.vocabulary.errors import GateRefusedError
-from evenkeel.workflows import challenge, drift, drift_check, performance, promote, retrain, score, shadow, train
+from evenkeel.workflows import (
+    challenge,
+    drift,
+    drift_check,
+    performance,
+    promote,
+    retrain,
+    rollback,
+    score,
+    shadow,
+    train,
+)
 from evenkeel.workflows.ledger import AS_OF_CHAMPION
 
 if TYPE_CHECKING:
@@ -84,11 +95,18 @@ def run_drift_check(
 def run_retraining(
     spec: ModelSpec, as_of: datetime, gateways: Gateways, watch: Watch = silent
 ) -> retrain.Answer | None:
-    """Answer a signal: decide, train if the checks ask for it, and report; None where the signal was declined."""
+    """Answer a signal: decide, train if the checks ask for it, roll back or call a person where that leaves a decayed champion,
+    and report; None where the signal was declined.
+    """
     told = _teller(watch)
     if not told("decide", retrain.answer_signal(spec, as_of, gateways)).passed:
         return None
-    run_training(spec, as_of, gateways, watch)
+    try:
+        run_training(spec, as_of, gateways, watch)
+    except GateRefusedError:
+        told("settle", rollback.settle_decay(spec, as_of, gateways))
+        raise
+    told("settle", rollback.settle_decay(spec, as_of, gateways))
     return told("answer", retrain.report_answer(spec, as_of, gateways))
 
 

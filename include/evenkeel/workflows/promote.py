@@ -28,10 +28,11 @@ from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     import pandas as pd
 
+    from evenkeel.gateways.registry import Version
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.approval import Approval
     from evenkeel.workflows.gateways import Gateways
@@ -85,7 +86,7 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
     against = {AGAINST: champion.version}
     if champion.version == version:
         return Verdict(Outcome.REFUSE, f"version {version} is the champion already", against)
-    holdout = _recent_labelled(spec, as_of, gateways)
+    holdout = recent_labelled(spec, as_of, spec.training.holdout, gateways)
     asked, present = (predict_version(spec, one, holdout, gateways) for one in (version, champion.version))
     compared = compare_on(spec, holdout, asked, present)
     verdict = judge_challenger(compared, spec.promotion, opponent=f"champion {champion.version}")
@@ -166,20 +167,30 @@ def roll_back(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, reason: s
         previous = None if champion is None else previous_of(entries, champion)
         if champion is None or previous is None or previous.version is None:
             raise EvenkeelError(f"{spec.model}: there is no earlier champion to roll back to as of {as_of.isoformat()}")
-        return Entry(
-            id=entry_id,
-            model=spec.model,
-            kind=Kind.ROLLED_BACK,
-            effective_at=as_of,
-            reason=reason or "rolled back by hand",
-            version=previous.version,
-            previous_version=champion.version,
-            training=previous.training,
-            numbers=previous.numbers,
-            digest=digest_to_record(gateways.registry.version(spec.model, previous.version), entries),
-        )
+        known = gateways.registry.version(spec.model, previous.version)
+        entry = rollback_entry(entry_id, as_of, champion, previous, known, entries)
+        return replace(entry, reason=reason or "rolled back by hand")
 
     return follow(spec, gateways.ledger.record(spec.model, entry_id, decide), gateways)
+
+
+def rollback_entry(
+    entry_id: str, as_of: datetime, champion: Entry, earlier: Entry, known: Version, entries: list[Entry]
+) -> Entry:
+    """The decision that returns from a champion to an earlier one, with what that one promised; `known` is its version."""
+    refuse_without_file(known)
+    return Entry(
+        id=entry_id,
+        model=champion.model,
+        kind=Kind.ROLLED_BACK,
+        effective_at=as_of,
+        reason="",
+        version=earlier.version,
+        previous_version=champion.version,
+        training=earlier.training,
+        numbers=earlier.numbers,
+        digest=digest_to_record(known, entries),
+    )
 
 
 def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
@@ -309,8 +320,12 @@ def follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
     return Decided(str(entry.kind), entry.version, number, entry.effective_at.isoformat(), entry.reason)
 
 
-def _recent_labelled(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> pd.DataFrame:
-    start = back(as_of, spec.training.holdout, spec.timezone)
+def recent_labelled(spec: ModelSpec, as_of: datetime, window: timedelta, gateways: Gateways) -> pd.DataFrame:
+    """The rows of a window before the as-of whose labels were known by then, with their features.
+
+    Raises GateRefusedError where the window holds no whole partition.
+    """
+    start = back(as_of, window, spec.timezone)
     partitions = [one for one in partitions_between(start, as_of, spec.timezone) if spec.scoring_as_of(one) <= as_of]
     if not partitions:
         raise GateRefusedError(f"{spec.model} as of {as_of.isoformat()}: there is no partition to compare versions on")

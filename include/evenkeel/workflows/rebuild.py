@@ -22,10 +22,10 @@ from evenkeel.vocabulary.spec import Candidate, ModelSpec
 from evenkeel.vocabulary.spec_file import find_spec
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.candidates import fit_whole
-from evenkeel.workflows.challenge import PART
 from evenkeel.workflows.evidence import code_version, environment_hash, environment_text, lock_hash
 from evenkeel.workflows.ledger import digest_of
 from evenkeel.workflows.lineage import CANDIDATE, ENVIRONMENT, MASKS, SPEC, TRAINING_SET, without_secrets
+from evenkeel.workflows.reference import PART
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

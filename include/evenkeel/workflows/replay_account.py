@@ -103,7 +103,6 @@ def _policy(
         slug=policy.slug,
         rule=policy.rule,
         spec_hash=spec.hash,
-        share=spec.drift.share,
         tolerance=spec.drift.decay.tolerance,
         counts=_counts(entries, days, steps, refusals),
         means={name: mean_of_days(one) for name, one in values.items()},
@@ -135,6 +134,7 @@ def _counts(
         "dropped": sum(one.kind is Kind.DROPPED for one in entries),
         "refused_trainings": sum(one.kind is Kind.REFUSED for one in entries),
         "rolled_back": sum(one.kind is Kind.ROLLED_BACK for one in entries),
+        "escalated": sum(one.kind is Kind.ESCALATED for one in entries),
         "signals": sum(one.signal for one in steps),
         "retrain": sum(one.kind is Kind.RETRAIN for one in entries),
         "declined": sum(one.kind is Kind.DECLINED for one in entries),
@@ -158,7 +158,7 @@ def _days(
     scored = {one.event.removeprefix("score/"): one for one in steps if one.event.startswith("score/")}
     measured, champions = _measured(spec, span.partitions, measures, labels_as_of, gateways)
     checks = _checks(spec, gateways)
-    nothing: dict[str, Any] = {"drift": None, "decay": None, "share": None, "fall": None}
+    nothing: dict[str, Any] = {"drift": None, "decay": None, "excess": None, "fall": None}
     return [
         Day(
             partition=one.key,
@@ -211,7 +211,7 @@ def _checks(spec: ModelSpec, gateways: Gateways) -> dict[str, dict[str, Any]]:
         checks[str(row[c.PARTITION])] = {
             "drift": row["drift_outcome"],
             "decay": row["decay_outcome"],
-            "share": json.loads(row["drift_numbers"]).get("share"),
+            "excess": json.loads(row["drift_numbers"]).get("excess"),
             "fall": json.loads(row["decay_numbers"]).get("fall"),
         }
     return checks

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from evenkeel.vocabulary.errors import SpecError
+from evenkeel.vocabulary.partition import duration_text
 from evenkeel.vocabulary.spec_file import parse_spec
 
 if TYPE_CHECKING:
@@ -55,15 +56,15 @@ class Policy:
 
 
 def policies_of(
-    spec: ModelSpec, *, changes: Sequence[str] = (), named: Sequence[str] = (), every: int = 14
+    spec: ModelSpec, *, changes: Sequence[str] = (), named: Sequence[str] = (), every: Sequence[int] = (14,)
 ) -> list[Policy]:
-    """The main policy, those that were named, and the two every replay compares with.
+    """The main policy, those that were named, and those every replay compares with.
 
     Args:
         spec: the model as its file has it.
-        changes: `path=value` each, such as `drift.share=0.4`: changes of the spec that hold for every policy.
+        changes: `path=value` each, such as `drift.alpha=0.01`: changes of the spec that hold for every policy.
         named: `name: path=value, path=value` each: further policies, by what they change beyond that.
-        every: how many days apart the trainings of the last policy are.
+        every: how many days apart the trainings are of each policy that retrains by the calendar.
 
     Raises SpecError for a change that cannot be read, is not allowed, or makes no sound spec, and for a name given twice.
     """
@@ -78,20 +79,19 @@ def policies_of(
         Policy(
             "never retrain", base, "the first champion stays; signals are not answered", scheduled=False, answers=False
         ),
-        Policy(
-            f"every {every} days",
-            base,
-            f"a training every {every} days, promoted whatever the gate says; signals are not answered",
-            scheduled=False,
-            answers=False,
-            every=every,
-        ),
+        *(_fixed_schedule(base, days) for days in dict.fromkeys(every)),
     ]
     slugs = [one.slug for one in policies]
     twice = sorted({one.name for one in policies if slugs.count(one.slug) > 1})
     if twice:
         raise SpecError([f"--policy: {', '.join(twice)} are the names of two policies; give each a name of its own"])
     return policies
+
+
+def _fixed_schedule(spec: ModelSpec, days: int) -> Policy:
+    name = "every day" if days == 1 else f"every {days} days"
+    rule = f"a training {name}, promoted whatever the gate says; signals are not answered"
+    return Policy(name, spec, rule, scheduled=False, answers=False, every=days)
 
 
 def _automatic(spec: ModelSpec) -> ModelSpec:
@@ -104,7 +104,7 @@ def _specified(spec: ModelSpec) -> str:
     answer = spec.retraining
     if answer.mode == "off":
         return f"{schedule}; signals are declined (retraining.mode is off)"
-    return f"{schedule}; a signal in {answer.needed} of {answer.of} checks retrains, {answer.cooldown.days} days of cooldown"
+    return f"{schedule}; a signal in {answer.needed} of {answer.of} checks retrains, {duration_text(answer.cooldown)} of cooldown"
 
 
 def _parse_named(text: str) -> tuple[str, dict[str, Any]]:
@@ -121,7 +121,7 @@ def _parse_changes(changes: Sequence[str], where: str) -> dict[str, Any]:
     for text in changes:
         path, equals, value = text.partition("=")
         if not (equals and path.strip() and value.strip()):
-            raise SpecError([f"{where}: {text!r}: write path=value, such as drift.share=0.4"])
+            raise SpecError([f"{where}: {text!r}: write path=value, such as drift.alpha=0.01"])
         try:
             found[path.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:

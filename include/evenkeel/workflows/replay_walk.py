@@ -166,5 +166,5 @@ def _train(policy: Policy, as_of: datetime, gateways: Gateways) -> None:
 
     decided = pipelines.run_training(spec, as_of, gateways, watch)
     if decided.kind != Kind.PROMOTED and decided.version is not None:
-        reason = f"every {policy.every} days, whatever the gate says"
+        reason = f"{policy.name}, whatever the gate says"
         promote_version(spec, as_of, decided.version, verdicts[-1], gateways, force=True, reason=reason)

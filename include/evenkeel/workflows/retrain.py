@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evenkeel.decisions.retraining import Check, decide_retraining
+from evenkeel.decisions.retraining import Check, Ending, Launched, Reply, decide_retraining
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
+from evenkeel.vocabulary.partition import Partition
 from evenkeel.vocabulary.tables import CHECKS
 from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
-from evenkeel.workflows.ledger import JUDGED, TRAINING, Entry, Kind
+from evenkeel.workflows.ledger import JUDGED, TRAINING, Entry, Kind, champion_of
 from evenkeel.workflows.train import training_id, training_subject
 
 if TYPE_CHECKING:
@@ -35,26 +37,23 @@ def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, witho
     The decision reads the check table and the ledger, not the event that woke it: merged or lost events change nothing.
     `without` says what should have been on record before it and never came; it becomes part of the reason.
     """
-    champion = gateways.ledger.champion(spec.model, as_of)
-    number = None if champion is None else champion.version
-    checks = _checks(spec, gateways)
+    checks = checks_on_record(spec, gateways)
 
     def decide(entries: list[Entry]) -> Entry:
-        if spec.retraining.mode == "off":
-            verdict = Verdict(Outcome.REFUSE, "retraining.mode is off: a person answers signals of this model")
-            return _answer(spec, as_of, number, verdict)
-        verdict = decide_retraining(
+        champion = champion_of(entries, as_of)
+        number = None if champion is None else champion.version
+        reply = decide_retraining(
             checks,
+            launched_by_signals(entries),
+            spec.retraining,
             as_of=as_of,
             champion=number,
-            retrains=[one.effective_at for one in entries if one.kind is Kind.RETRAIN and _decided(one, entries)],
-            needed=spec.retraining.needed,
-            of=spec.retraining.of,
-            cooldown=spec.retraining.cooldown,
+            longest=spec.longest_training,
         )
-        if without:
-            verdict = Verdict(verdict.outcome, f"{verdict.reason} (decided without {without})", verdict.numbers)
-        return _answer(spec, as_of, number, verdict)
+        if spec.retraining.mode == "off":
+            off = Verdict(Outcome.REFUSE, "retraining.mode is off: a person answers signals of this model")
+            reply = Reply(off, reply.causes)
+        return _answer(spec, as_of, number, reply, without)
 
     entry = gateways.ledger.record(spec.model, signal_id(as_of), decide)
     return Verdict(Outcome(entry.verdict), entry.reason, entry.numbers)
@@ -86,28 +85,28 @@ def report_answer(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Answe
     return Answer(training, str(last.kind), last.version, last.reason)
 
 
-def _answer(spec: ModelSpec, as_of: datetime, champion: int | None, verdict: Verdict) -> Entry:
-    return Entry(
-        id=signal_id(as_of),
-        model=spec.model,
-        kind=Kind.RETRAIN if verdict.passed else Kind.DECLINED,
-        effective_at=as_of,
-        reason=verdict.reason,
-        previous_version=champion,
-        training=training_id(spec, as_of) if verdict.passed else None,
-        verdict=str(verdict.outcome),
-        numbers=verdict.numbers,
-    )
+def launched_by_signals(entries: list[Entry]) -> list[Launched]:
+    """The retrainings on record, each with how it ended. One whose training failed or was refused has answered nothing."""
+    return [
+        Launched(one.effective_at, one.previous_version, frozenset(one.causes), ending_of(one, entries))
+        for one in entries
+        if one.kind is Kind.RETRAIN
+    ]
 
 
-def _decided(retrain: Entry, entries: list[Entry]) -> bool:
-    """Whether a retraining led to a judged challenger; one whose training failed or was refused has answered nothing."""
+def ending_of(retrain: Entry, entries: list[Entry]) -> Ending:
+    """How the training ended that a signal launched; a shadow's champion was kept, for the time being."""
     subject = f"{TRAINING}{retrain.training}"
-    return any(one.subject == subject and one.kind in JUDGED for one in entries)
+    kinds = [one.kind for one in sorted(entries, key=lambda one: one.sequence) if one.subject == subject]
+    judged = [one for one in kinds if one in JUDGED]
+    if judged:
+        return Ending.PROMOTED if judged[-1] is Kind.PROMOTED else Ending.KEPT
+    return Ending.REFUSED if Kind.REFUSED in kinds else Ending.UNDECIDED
 
 
-def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:
-    frame = gateways.lake.read(spec.model, CHECKS, columns=["as_of", "champion", "drift_outcome", "decay_outcome"])
+def checks_on_record(spec: ModelSpec, gateways: Gateways) -> list[Check]:
+    """Every drift check of the model; those from before causes were put on record have none."""
+    frame = gateways.lake.read(spec.model, CHECKS)
     if frame is None:
         return []
     return [
@@ -116,6 +115,38 @@ def _checks(spec: ModelSpec, gateways: Gateways) -> list[Check]:
             int(row["champion"]),
             DriftOutcome(row["drift_outcome"]),
             DriftOutcome(row["decay_outcome"]),
+            frozenset(json.loads(row["causes"])) if isinstance(row.get("causes"), str) else frozenset(),
         )
         for row in frame.to_dict("records")
     ]
+
+
+def unanswered_signals(spec: ModelSpec, gateways: Gateways) -> list[Partition]:
+    """The partitions whose check signalled and has no answer on record, in order: the event that tells of it was lost or merged,
+    or whoever was to answer failed before deciding.
+    """
+    answered = {one.id for one in gateways.ledger.entries(spec.model)}
+    found = []
+    for one in checks_on_record(spec, gateways):
+        partition = Partition.containing(one.as_of, spec.timezone).shift(-1)  # a check acts the day after
+        # As of the schedule it had, or as of the one it has now.
+        instants = (one.as_of, spec.check_as_of(partition))
+        if one.signals and not answered.intersection(map(signal_id, instants)):
+            found.append(partition)
+    return sorted(found)
+
+
+def _answer(spec: ModelSpec, as_of: datetime, champion: int | None, reply: Reply, without: str) -> Entry:
+    verdict = reply.verdict
+    return Entry(
+        id=signal_id(as_of),
+        model=spec.model,
+        kind=Kind.RETRAIN if verdict.passed else Kind.DECLINED,
+        effective_at=as_of,
+        reason=f"{verdict.reason} (decided without {without})" if without else verdict.reason,
+        previous_version=champion,
+        training=training_id(spec, as_of) if verdict.passed else None,
+        verdict=str(verdict.outcome),
+        numbers=verdict.numbers,
+        causes=reply.causes,
+    )

@@ -85,7 +85,7 @@ def model_status(spec: ModelSpec, gateways: Gateways) -> Status:
         decay=check.get("decay_outcome"),
         decay_reason=check.get("decay_reason"),
         last_page=check.get("page") or None,
-        last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK})),
+        last_answer=_short(_latest(entries, {Kind.RETRAIN, Kind.DECLINED, Kind.ROLLED_BACK, Kind.ESCALATED})),
         stale_partitions=len(stale_partitions(spec, gateways, recent)),
         shadow=None if spec.promotion.shadow is None else _short(standing_shadow(entries)),
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
-from airflow.sdk.exceptions import AirflowSkipException
 
 from evenkeel.airflow import assets
 from evenkeel.airflow.as_of import partition_of_run
 from evenkeel.airflow.need_trigger import CHECK
 from evenkeel.airflow.operators.links import DriftReportLink
+from evenkeel.airflow.operators.new_champion import NEW_CHAMPION
 from evenkeel.airflow.operators.step import StepOperator, page_url
 from evenkeel.airflow.operators.waiting import WaitingOperator
 
@@ -69,27 +70,8 @@ class JudgeShadowOperator(StepOperator):
         """Judge."""
         from evenkeel.workflows.shadow import judge_shadow
 
-        return judge_shadow(spec, partition_of_run(spec, context), gateways)
-
-
-class NewChampionOperator(StepOperator):
-    """Emit the champion asset's event where the shadow was promoted: a task of its own, because a skipped task emits none.
-
-    Args:
-        judged: the task that judged the shadow.
-    """
-
-    def __init__(self, *, judged: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.judged = judged
-
-    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
-        """Emit, or skip."""
-        del gateways
-        judged = context["ti"].xcom_pull(task_ids=self.judged)
-        if not judged["promoted"]:
-            raise AirflowSkipException(f"{spec.model}: no shadow was promoted: {judged['reason']}")
-        return {"champion": judged["shadow"]}
+        judged = judge_shadow(spec, partition_of_run(spec, context), gateways)
+        return asdict(judged) | {NEW_CHAMPION: judged.shadow if judged.promoted else None}
 
 
 class RecordCheckOperator(BaseBranchOperator, StepOperator):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
+from evenkeel.airflow import assets
 from evenkeel.airflow.operators.step import StepOperator
 
 if TYPE_CHECKING:
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+_SHOWN = 20
+"""How many partitions a result names."""
 
 
 class MaintainTableOperator(StepOperator):
@@ -75,3 +81,19 @@ class SweepStagingOperator(StepOperator):
         from evenkeel.workflows.maintain import sweep_staging
 
         return sweep_staging(spec, gateways)
+
+
+class ResendSignalsOperator(StepOperator):
+    """Emit the drift asset's event again for each signal without an answer on record, so that none is lost for good."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Emit, or skip."""
+        from evenkeel.workflows.retrain import unanswered_signals
+
+        found = [one.key for one in unanswered_signals(spec, gateways)]
+        if not found:
+            raise AirflowSkipException(f"{spec.model}: every signal has its answer on record")
+        event = context["outlet_events"][assets.drift(spec.model)]
+        event.extra = {"sent_again": True}
+        event.add_partitions(found)
+        return {"signals": len(found), "partitions": found[:_SHOWN]}

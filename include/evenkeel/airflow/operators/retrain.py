@@ -88,3 +88,13 @@ class ReportAnswerOperator(StepOperator):
         from evenkeel.workflows.retrain import report_answer
 
         return report_answer(spec, as_of_of_signal(spec, context), gateways)
+
+
+class SettleDecayOperator(StepOperator):
+    """Where the retraining kept a champion that has decayed: roll back to an earlier one that is better, or call a person."""
+
+    def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
+        """Settle."""
+        from evenkeel.workflows.rollback import settle_decay
+
+        return settle_decay(spec, as_of_of_signal(spec, context), gateways)
