@@ -18,6 +18,8 @@ from nyc_flights.landing import land
 MODEL = "flight_delay"
 ASKED = "flight_delay_asked"
 """The same model, whose promotions wait for a person."""
+SHADOWED = "flight_delay_shadowed"
+"""The same model, whose holdout has too few days to decide, so that a challenger becomes the shadow."""
 
 FIRST_TRAINING = date(2013, 2, 1)
 FLIPPED_FROM = date(2013, 2, 4)
@@ -30,8 +32,8 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def make_project(root: Path, *, patience: str = "1m") -> Path:
-    """Fill `root` with a project of one model, and the same again with approval, whose windows are short, and seven weeks of
-    flights, flipped from a day on. `patience` is how long an approval is waited for.
+    """Fill `root` with a project of one model, and the same again with approval and with a shadow, whose windows are short, and
+    seven weeks of flights, flipped from a day on. `patience` is how long an approval is waited for.
     """
     for folder in ("dags", "plugins", "config/expectations"):
         shutil.copytree(_PROJECT / folder, root / folder)
@@ -53,6 +55,9 @@ def make_project(root: Path, *, patience: str = "1m") -> Path:
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
     asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": patience}}
     (root / "config" / "models" / f"{ASKED}.yaml").write_text(yaml.safe_dump(asked))
+    shadow = {"min_days": 5, "shadow": {"term": "14d", "canary": 0.2}}
+    shadowed = spec | {"model": SHADOWED, "promotion": spec["promotion"] | shadow, "retraining": {"mode": "off"}}
+    (root / "config" / "models" / f"{SHADOWED}.yaml").write_text(yaml.safe_dump(shadowed))
     _land(root, FLIPPED_FROM, _LAST)
     return root
 

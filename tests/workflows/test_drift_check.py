@@ -47,6 +47,7 @@ def flip(house: House) -> None:
         house.change("outcomes", day, lambda rows: rows.assign(arrived_late=1 - rows["arrived_late"]))
 
 
+@pytest.mark.parametrize("draws_pages", [True])
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None:
     """Drift and performance of the window are on record, with every measure of every column, and the report is kept as a page."""
