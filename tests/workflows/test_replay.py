@@ -67,7 +67,9 @@ class Walked:
 def plan(project: Path, home: Path) -> Replay:
     settings = Settings(project, home, str(home / "lake"), str(project / "data"), f"sqlite:///{home / 'mlflow.db'}")
     spec = find_spec(settings.models, "flight_delay")
-    return Replay(policies_of(spec, changes=EAGER, named=[DEAF], every=EVERY), Span.parse(spec, FIRST, LAST), settings)
+    return Replay(
+        policies_of(spec, changes=EAGER, named=[DEAF], every=[EVERY]), Span.parse(spec, FIRST, LAST), settings
+    )
 
 
 @pytest.fixture(scope="session")
