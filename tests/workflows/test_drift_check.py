@@ -78,6 +78,7 @@ def test_flipped_labels_are_decay(trained: House) -> None:
     assert "was promised" in recorded.reason
 
 
+@pytest.mark.parametrize("draws_pages", [True])
 def test_a_signal_comes_with_an_account_on_record_and_on_its_page(trained: House) -> None:
     """The check says where the signal comes from, under 4 KB, and the page shows it once, however often the check is run."""
     flip(scored(trained))
@@ -112,6 +113,7 @@ def test_each_day_of_the_window_is_on_record_with_its_estimate(trained: House) -
     assert days["estimate"].between(0.5, 0.9).all()
 
 
+@pytest.mark.parametrize("draws_pages", [True])
 def test_figures_of_checks_are_one_run_over_time(trained: House) -> None:
     """One MLflow run a model, a day a step; a check that is repeated adds nothing, and none is left running (law 7)."""
     scored(trained)
