@@ -61,7 +61,7 @@ from chosen values imports and calls nothing the file could choose.
 
 
 def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
-    """The estimator as a model file; equal models make equal bytes.
+    """The estimator as a model file; in skops' form equal models make equal bytes, and most of them in a pickle.
 
     Raises EvenkeelError where it could not be loaded again.
     """
@@ -76,14 +76,12 @@ def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
 
 
 def _pickled(estimator: Pipeline) -> bytes:
-    """A pickle of the estimator as it is once loaded, twice.
+    """A pickle of the estimator as it is once loaded: it says which equal strings are one object, loading makes most so.
 
-    A pickle says which equal strings are one object. Loading makes those one that an object's own attributes are called, and a
-    second time those that were set since the first.
+    Not all in every process: which ones are shared with classes depends on what it has made before. So of some estimators (a
+    calibrated classifier, say) equal models make different pickles still, and a reproduction compares their predictions.
     """
-    content: bytes = cloudpickle.dumps(estimator)
-    for _ in range(2):
-        content = cloudpickle.dumps(cloudpickle.loads(content))
+    content: bytes = cloudpickle.dumps(cloudpickle.loads(cloudpickle.dumps(estimator)))
     return content
 
 
