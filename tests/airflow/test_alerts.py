@@ -87,7 +87,7 @@ def told_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Webhook, mail
             "decay_reason": "as promised",
             "decay_numbers": "{}",
             "causes": json.dumps([NASTY]),
-            "account_in_words": "the shift began in March",
+            "account": json.dumps({"columns": [{"cause": "hour", "excess": 3.0}]}),
             "page": f"{MODEL}/drift_check/{DAY}/drift.html",
         }
         run = f"{DAG_ID}/{RUN_ID}"
@@ -114,7 +114,7 @@ def test_an_e_mail_arrives(told_by: Any, mail: Mailbox) -> None:
     assert (message["From"], message["To"]) == ("evenkeel@example.com", "oncall@example.com, second@example.com")
     body = message.get_body(preferencelist=("html",)).get_content()
     assert "{{ conn.evenkeel_webhook.extra }}&lt;b&gt;&amp;" in body
-    for said in ("1 column moved", "share 0.28", "the shift began in March", "version 3"):
+    for said in ("1 column moved", "share 0.28", "hour (3 times what is chance)", "version 3"):
         assert said in body
     assert f'href="http://airflow.example/here/evenkeel/pages/{MODEL}/drift_check/{DAY}/drift.html"' in body
 

@@ -117,3 +117,20 @@ def test_the_same_seed_draws_the_same_days() -> None:
     """An evaluation repeated is the same evaluation (law 1)."""
     rows = stormy(5)
     assert compared(rows, rows["labels"]) == compared(rows, rows["labels"])
+
+
+def test_an_interval_holds_no_value_that_the_metric_cannot_have() -> None:
+    """A calibration error is not negative, a share not above one; a gain may be either."""
+    rng = np.random.default_rng(3)
+    days = np.repeat(np.arange(DAYS), A_DAY)
+    chance = np.clip(0.3 + rng.normal(0, 0.2, DAYS), 0.01, 0.99)[days]
+    labels = (rng.random(len(days)) < chance).astype(float)
+    both = Predictions(np.full(len(days), labels.mean())), Predictions(chance)
+    found = compare("binary", "roc_auc", labels, days, *both, alpha=0.05, seed=0)
+    for one in (found.challenger["calibration_error"], found.opponent["calibration_error"]):
+        assert one is not None
+        assert 0 <= one.low <= one.value <= one.high <= 1
+    assert found.challenger["calibration_error"].low == 0  # type: ignore[union-attr]
+    gain = found.gain["calibration_error"]
+    assert gain is not None
+    assert gain.low < 0

@@ -18,6 +18,8 @@ from nyc_flights.landing import land
 MODEL = "flight_delay"
 ASKED = "flight_delay_asked"
 """The same model, whose promotions wait for a person."""
+SHADOWED = "flight_delay_shadowed"
+"""The same model, whose holdout has too few days to decide, so that a challenger becomes the shadow."""
 
 FIRST_TRAINING = date(2013, 2, 1)
 FLIPPED_FROM = date(2013, 2, 4)
@@ -30,8 +32,8 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def make_project(root: Path, *, patience: str = "1m") -> Path:
-    """Fill `root` with a project of one model, and the same again with approval, whose windows are short, and seven weeks of
-    flights, flipped from a day on. `patience` is how long an approval is waited for.
+    """Fill `root` with a project of one model, and the same again with approval and with a shadow, whose windows are short, and
+    seven weeks of flights, flipped from a day on. `patience` is how long an approval is waited for.
     """
     for folder in ("dags", "plugins", "config/expectations"):
         shutil.copytree(_PROJECT / folder, root / folder)
@@ -45,14 +47,17 @@ def make_project(root: Path, *, patience: str = "1m") -> Path:
     }  # labels that flip are what this is about
     spec["training"] |= {"window": "10d", "holdout": "3d"}
     spec["training"]["candidates"] = spec["training"]["candidates"][-1:]
-    # Two days are few to be sure of a gain by, and a label that flips turns every slice and every probability with it.
+    # A few days are few to be sure of a gain or a fall by, and a label that flips turns every slice and probability with it.
     spec["promotion"] |= {"min_days": 2, "alpha": 0.2, "slices": {}, "calibration_tolerance": None}
-    spec["drift"] |= {"window": "4d", "decay": {"window": "4d", "tolerance": 0.05, "min_labels": 500}}
-    spec["retraining"] = {"needed": 6, "of": 8, "cooldown": "14d"}
+    spec["drift"] |= {"window": "4d", "alpha": 0.2, "decay": {"window": "4d", "tolerance": 0.01, "min_labels": 500}}
+    spec["retraining"] = {"needed": 5, "of": 8, "cooldown": "14d"}
     (root / "config" / "models").mkdir()
     (root / "config" / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(spec))
     asked = spec | {"model": ASKED, "promotion": spec["promotion"] | {"mode": "approval", "approval_timeout": patience}}
     (root / "config" / "models" / f"{ASKED}.yaml").write_text(yaml.safe_dump(asked))
+    shadow = {"min_days": 5, "shadow": {"term": "14d", "canary": 0.2}}
+    shadowed = spec | {"model": SHADOWED, "promotion": spec["promotion"] | shadow, "retraining": {"mode": "off"}}
+    (root / "config" / "models" / f"{SHADOWED}.yaml").write_text(yaml.safe_dump(shadowed))
     _land(root, FLIPPED_FROM, _LAST)
     return root
 

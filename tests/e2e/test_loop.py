@@ -12,7 +12,7 @@ import httpx
 import pandas as pd
 import psutil
 import pytest
-from tests.e2e.scratch_project import ASKED, FIRST_TRAINING, MODEL, make_project
+from tests.e2e.scratch_project import ASKED, FIRST_TRAINING, MODEL, SHADOWED, make_project
 from typer.testing import CliRunner
 
 from evenkeel.cli.main import app
@@ -455,6 +455,45 @@ def test_what_was_approved_is_not_asked_again(asked: Journey, client: AirflowCli
     states = {one["task_id"]: one["state"] for one in client.task_instances(asked.dag("train"), run_id)}
     assert (states["promote"], states["keep"]) == ("success", "skipped")
     assert gateways.ledger.entries(ASKED) == before
+
+
+def test_an_inconclusive_challenger_scores_in_the_shadow_and_is_judged(
+    client: AirflowClient, gateways: Gateways, terminal: Callable[..., str]
+) -> None:
+    """A training whose gate cannot decide yet makes the shadow: it scores beside the champion, which counts but for the keys of
+    the canary, marked as such (law 3); a check judges it on the day whose labels have matured, and promotes nobody yet.
+    """
+    journey = Journey(client, SHADOWED, "America/New_York", print)
+    journey.begin()
+    terminal("train", SHADOWED, "--as-of", str(FIRST_TRAINING))
+    terminal("promote", SHADOWED, "1", "--as-of", str(FIRST_TRAINING), "--force", "--reason", "a start")
+    journey.train(date(2013, 2, 13))
+    made = gateways.ledger.entries(SHADOWED)[-1]
+    assert (made.kind, made.version, made.previous_version) == (Kind.SHADOWED, 2, 1)
+    for day in ("2013-02-14", "2013-02-15"):
+        run = client.trigger(journey.dag("score"), partition_key=day)
+        assert client.wait_for_run(journey.dag("score"), run["dag_run_id"])["state"] == "success"
+    published, beside = (
+        gateways.lake.read(SHADOWED, name, partitions=["2013-02-14"]) for name in ("scores", "shadow_scores")
+    )
+    assert published is not None
+    assert beside is not None
+    assert list(beside["flight_id"]) == list(published["flight_id"])
+    canary = published["_role"] == "canary"
+    assert 0.1 < canary.mean() < 0.3
+    assert published["_model_version"].where(canary, 0).isin([0, 2]).all()
+    assert set(published["_model_version"][~canary]) == {1}
+    assert (published["_prediction"] == beside["_prediction"].where(canary, beside["_champion_prediction"])).all()
+    run = client.trigger(journey.dag("drift_check"), partition_key="2013-02-15")
+    assert client.wait_for_run(journey.dag("drift_check"), run["dag_run_id"])["state"] == "success"
+    judged = client.xcom(journey.dag("drift_check"), run["dag_run_id"], "shadow")
+    assert (judged["outcome"], judged["shadow"], judged["days"], judged["promoted"]) == ("continue", 2, 1, False)
+    assert judged["gain"] > 0  # since the labels flipped, who learnt from flipped ones
+    states = {
+        one["task_id"]: one["state"] for one in client.task_instances(journey.dag("drift_check"), run["dag_run_id"])
+    }
+    assert states["new_champion"] == "skipped"
+    assert gateways.registry.champion_alias(SHADOWED) == 1
 
 
 def _question(client: AirflowClient, asked: Journey, run_id: str) -> dict[str, Any]:

@@ -88,6 +88,15 @@ def test_a_pickle_loads_by_the_digest_on_record(
         registry.load(MODEL, version.number)
 
 
+def test_equal_pickled_models_are_equal_files(registry: Registry, version: Version, frame: pd.DataFrame) -> None:
+    """Fitted anew, or stored, loaded and stored again, a model has the version's digest: so a rebuilt one can be compared."""
+    again = Pipeline([("estimator", Own())]).fit(frame[["hour"]], frame["late"])
+    content = dump_estimator(again, "pickle")
+    assert digest_of(content) == version.tags[DIGEST]
+    loaded = load_estimator(content, storage="pickle", digest=digest_of(content))
+    assert dump_estimator(loaded, "pickle") == content
+
+
 def test_a_malicious_pickle_is_not_opened(
     registry: Registry, version: Version, frame: pd.DataFrame, estimator: Pipeline, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ EXPECTATIONS, FINDINGS = "gateways/expectations.py", "gateways/findings.py"
 LEDGER, SCORE, TRAIN, CHALLENGE = (f"workflows/{name}.py" for name in ("ledger", "score", "train", "challenge"))
 CHECK, GATE, PROMOTE, NEEDS = (f"workflows/{name}.py" for name in ("drift_check", "data_gate", "promote", "needs"))
 RETRAINING, DRIFT = "decisions/retraining.py", "decisions/drift.py"
+SHADOW, SHADOW_SCORES = "workflows/shadow.py", "workflows/shadow_scores.py"
 CALIBRATED = "decisions/calibrated.py"
 RETRAIN, ROLLBACK = "workflows/retrain.py", "workflows/rollback.py"
 PROMOTION, FOLDS, LINEAGE = "decisions/promotion.py", "decisions/folds.py", "workflows/lineage.py"
@@ -661,6 +662,67 @@ MUTATIONS = (
         "        if gain.high <= rules.margin:\n            return Verdict(Outcome.REFUSE,",
         "        if gain.high <= rules.margin:\n            return Verdict(Outcome.PASS,",
         first="champion_again",
+    ),
+    Mutation(
+        2,
+        "a shadow is judged by labels as soon as they are known",
+        (
+            Edit(SHADOW, "if one.end + spec.label.maturation <= as_of]", "if one.end <= as_of]"),
+            Edit(
+                FRAME,
+                "known = _there(found[matured], spec.label, as_of, key)",
+                "known = _there(found, spec.label, as_of, key)",
+            ),
+        ),
+        first="labels_have_matured",
+    ),
+    one(
+        3,
+        "the shadow's scores are published",
+        SHADOW_SCORES,
+        "published = _with_canary(spec, scored, theirs, version)",
+        "published = _in_its_words(scored, theirs)",
+        first="shadow_s_scores",
+    ),
+    one(
+        3,
+        "a canary's scores do not say so",
+        SHADOW_SCORES,
+        "{c.ROLE: c.CANARY_ROLE, c.MODEL_VERSION: version}",
+        "{}",
+        first="shadow_s_scores",
+    ),
+    one(
+        3,
+        "a shadow has no term",
+        LEDGER,
+        "found if found is not None and instant < term_end(found) else None",
+        "found",
+        first="within_its_term",
+    ),
+    one(
+        17,
+        "a dropped shadow is promoted",
+        SHADOW,
+        "Kind.PROMOTED if verdict.outcome is ShadowOutcome.PROMOTE else Kind.DROPPED",
+        "Kind.PROMOTED",
+        first="is_dropped",
+    ),
+    one(
+        17,
+        "a shadow is never dropped",
+        SHADOW,
+        "ended = as_of >= _last_label(spec, shadow)",
+        "ended = False",
+        first="is_dropped",
+    ),
+    one(
+        17,
+        "every look is a test of its own",
+        "decisions/sequential.py",
+        "    elif e_value >= needed:\n",
+        "    elif student.sf(days.mean() / days.std(ddof=1) * len(days) ** 0.5, len(days) - 1) < alpha:\n",
+        first="looking_every_day",
     ),
     one(18, "few labels decide", PROMOTION, "compared.labels < rules.min_labels", "False", first="too_little"),
     one(18, "few days decide", PROMOTION, "compared.days < rules.min_days", "False", first="too_little"),

@@ -64,14 +64,14 @@ def test_law_20_windows_like_the_reference_raise_at_most_alpha_alarms(rows: int)
 
 
 def test_law_20_an_injected_shift_is_found_within_a_window() -> None:
-    """A shift by a standard deviation of one column is found in every run, and it is that column which is named (law 20)."""
+    """A shift of one column by 1.5 standard deviations is found in every run, and it is that column which is named (law 20)."""
     for seed in range(20):
         rng = np.random.default_rng([21, seed])
         values = rng.standard_normal((COLUMNS, DAYS + WINDOW, 100)) + days_with_a_memory(rng)[:, :, None]
-        values[2, DAYS:] += 1.0
-        found = {one.column: one.excess for one in measured(values[:, :DAYS], values[:, DAYS:], seed)}
-        assert found["x2"] > 1
-        assert max(found, key=lambda name: found[name]) == "x2"
+        values[2, DAYS:] += 1.5
+        largest = max(measured(values[:, :DAYS], values[:, DAYS:], seed), key=lambda one: one.excess)
+        assert largest.column == "x2"
+        assert largest.excess > 1
 
 
 def test_law_20_an_injected_shift_is_found_in_the_pipeline(lived: House) -> None:

@@ -61,10 +61,10 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(tmp_path: Path, flights: Path, model: str) -> House:
+def house(tmp_path: Path, flights: Path, model: str, draws_pages: bool) -> House:
     """A fresh house: nothing trained yet."""
     shutil.copytree(flights, tmp_path / "data", symlinks=True)
-    return _house(tmp_path, model)
+    return _house(tmp_path, model, draws_pages=draws_pages)
 
 
 class TrainedLakes(dict[str, Path]):
@@ -90,10 +90,10 @@ def trained_lakes(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> di
 
 
 @pytest.fixture
-def trained(tmp_path: Path, trained_lakes: dict[str, Path], model: str) -> House:
+def trained(tmp_path: Path, trained_lakes: dict[str, Path], model: str, draws_pages: bool) -> House:
     """A house whose model was trained as of 1 February and has a champion."""
     shutil.copytree(trained_lakes[model], tmp_path, dirs_exist_ok=True)
-    return _house(tmp_path, model)
+    return _house(tmp_path, model, draws_pages=draws_pages)
 
 
 @pytest.fixture
@@ -102,17 +102,23 @@ def model() -> str:
     return "flight_delay"
 
 
-def _house(root: Path, model: str) -> House:
+@pytest.fixture
+def draws_pages() -> bool:
+    """Whether what runs in the house draws pages and plots, half of a training's time; parametrise it to look at them."""
+    return False
+
+
+def _house(root: Path, model: str, *, draws_pages: bool = True) -> House:
     settings = Settings(PROJECT, root, str(root / "lake"), str(root / "data"), f"sqlite:///{root / 'mlflow.db'}")
     spec = ModelSpec.model_validate(_content(model))
     if model == "flight_status":  # four days are too few to be sure of a gain in it; below zero every challenger passes
         spec = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": -1.0})})
-    return House(spec, Gateways(settings, actor="test"), root)
+    return House(spec, Gateways(settings, actor="test", draws_pages=draws_pages), root)
 
 
 def _content(model: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((PROJECT / "config" / "models" / f"{model}.yaml").read_text())
-    content["training"] |= {"window": "20d", "holdout": "5d"}
+    content["training"] |= {"window": "20d", "holdout": "5d", "tuning": {"trials": 2, "folds": 2}}
     content["promotion"] |= {"margin": 0.0, "min_days": 2}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenkeel.gateways.card_page import card_html, card_markdown
 from evenkeel.workflows.challenge import PART
+from evenkeel.workflows.model_card import model_card
 from evenkeel.workflows.pipelines import run_drift_check, run_scoring
 
 if TYPE_CHECKING:
@@ -78,3 +80,17 @@ def test_its_labels_are_those_of_the_flights(trained: House) -> None:
     assert (learnt["_label"].to_numpy() == "cancelled").tolist() == there["cancelled"].tolist()
     late = there["arrived_late"].astype(bool) & ~there["cancelled"]
     assert (learnt["_label"].to_numpy() == "late").tolist() == late.tolist()
+
+
+def test_its_card_tells_the_classes_apart(trained: House) -> None:
+    """Precision, recall and F1 of each class are on the card; one that is never the answer is among the limits."""
+    card = model_card(trained.spec.model, 1, trained.gateways)
+    assert [one.name for one in card.classes] == list(CLASSES)
+    told = {one.name: one for one in card.classes}
+    assert all(one.labels > 0 and one.recall is not None for one in card.classes)
+    assert told["cancelled"].precision is None
+    assert any("never answered cancelled" in one for one in card.limits)
+    f1 = told["on_time"].f1
+    assert f1 is not None
+    assert f"{f1.value:.4f}" in card_html(card)
+    assert f"| on\\_time | {told['on_time'].labels:,} |" in card_markdown(card)

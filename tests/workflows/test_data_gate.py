@@ -31,6 +31,11 @@ DAY = "2013-02-05"
 BEFORE = ("2013-02-02", "2013-02-03", "2013-02-04")
 
 
+@pytest.fixture
+def draws_pages() -> bool:
+    return True
+
+
 def score_day(house: House, day: str) -> score.Published:
     return run_scoring(house.spec, house.spec.partition(day), house.gateways)
 

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
-from evenkeel.workflows.account import account_in_words
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.check_window import check_run
 from evenkeel.workflows.drift import measure_drift
 from evenkeel.workflows.drift_check import gather_window
@@ -47,6 +47,7 @@ def flip(house: House) -> None:
         house.change("outcomes", day, lambda rows: rows.assign(arrived_late=1 - rows["arrived_late"]))
 
 
+@pytest.mark.parametrize("draws_pages", [True])
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None:
     """Drift and performance of the window are on record, with every measure of every column, and the report is kept as a page."""

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 HOSTILE = "<script>alert('x')</script>|a*b"
 
 
+@pytest.fixture
+def draws_pages() -> bool:
+    return True
+
+
 @pytest.mark.parametrize("model", ["flight_delay", "flight_duration"])
 def test_a_card_tells_what_is_on_record(trained: House, tmp_path: Path) -> None:
     """Purpose, data, candidate, metrics beside whom it met, verdict, decisions and lineage are on either form of the card."""
@@ -49,6 +54,7 @@ def test_a_card_tells_what_is_on_record(trained: House, tmp_path: Path) -> None:
             "Champion since 2013-02-01 05:00Z",
             "became champion",
             "the last 5 days before the as-of",
+            *(["0.9"] if spec.task == "regression" else []),  # the quantile of its pinball loss
             "is shuffled",
             f"evenkeel reproduce {spec.model} 1",
         ):
@@ -177,7 +183,20 @@ def test_a_life_is_told_from_the_versions_own_side() -> None:
 def test_limits_name_where_it_did_worse() -> None:
     """Slices and metrics that fell beyond chance are named, as are those that rest on few labels; long lists are counted."""
     grounds = Grounds(
-        "regression", "champion 3", 400.0, None, None, "1 day", "", 17, "abc+changes", "none", None, "no tree", 500
+        "multiclass",
+        "champion 3",
+        400.0,
+        None,
+        None,
+        "1 day",
+        "",
+        17,
+        "abc+changes",
+        "sigmoid",
+        None,
+        "no tree",
+        500,
+        ("late",),
     )
     worse, chance = Figure(-0.1, -0.2, -0.05), Figure(0.1, -0.1, 0.3)
     metrics = [Measured("mae", Figure(1, 0, 2), Figure(1, 0, 2), worse), Measured("r2", Figure(1, 0, 2), None, chance)]
@@ -186,9 +205,10 @@ def test_limits_name_where_it_did_worse() -> None:
     said = limits(grounds, metrics, slices, [], None, None)
     for sentence in (
         "17 rows were set aside by the data gate: it has not learnt from rows like those.",
-        "It was trained from code that no commit holds, so it can be made again by `--here` only.",
+        "It was trained from code that no commit holds, so it can be made again with --here only.",
         "Worse than champion 3, beyond chance: mae.",
         "Within chance of champion 3: r2.",
+        "It never answered late on these rows: another class was more probable each time.",
         "Worse than champion 3, beyond chance, in origin O0, origin O1, origin O2, origin O3, origin O4 and 2 more.",
         "Fewer than 500 labels, so hardly measured, in origin tiny.",
         "Not measurable, for want of labels of more than one kind, in origin tiny.",

@@ -14,7 +14,8 @@ from evenkeel.decisions.drift import Moved
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec_file import load_spec
-from evenkeel.workflows.account import account_in_words, account_of
+from evenkeel.workflows.account import account_of
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.check_window import Measured, check_run
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.performance import measure_performance

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from evenkeel.vocabulary.errors import GateRefusedError, SourceError, StagingMissingError
-from evenkeel.workflows import train
+from evenkeel.workflows import challenge, train
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_training
 
@@ -64,6 +64,20 @@ def test_too_few_labels_decide_nothing(house: House) -> None:
     spec = house.spec.model_copy(update={"promotion": promotion})
     assert run_training(spec, house.at(AS_OF), house.gateways).kind == "kept"
     assert house.gateways.ledger.entries("flight_delay")[0].verdict == "inconclusive"
+
+
+def test_a_training_that_is_repeated_is_judged_by_the_latency_measured_first(house: House) -> None:
+    """How long scoring takes is all a verdict has from the clock: it is measured once, and kept with the run (law 1)."""
+    promotion = house.spec.promotion.model_copy(update={"latency_ms": 1e6})
+    evaluation = house.spec.evaluation.model_copy(update={"explained_rows": 50})
+    training = house.spec.training.model_copy(update={"candidates": house.spec.training.candidates[1:]})
+    spec = house.spec.model_copy(update={"promotion": promotion, "evaluation": evaluation, "training": training})
+    instant = house.at(AS_OF)
+    run_training(spec, instant, house.gateways)
+    (entry,) = house.gateways.ledger.entries("flight_delay")
+    assert entry.numbers["latency_ms"] is not None
+    challenge.evaluate_challenger(spec, instant, house.gateways)
+    assert challenge.gate_challenger(spec, instant, house.gateways).numbers == entry.numbers
 
 
 def test_approval_is_not_given_by_a_process(house: House) -> None:

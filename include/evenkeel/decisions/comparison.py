@@ -6,7 +6,8 @@ the gain, and rows of one day are not taken for independent ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from evenkeel.decisions.day_statistics import PLAIN, Terms, measured_metrics, metric_of_days
 from evenkeel.decisions.uncertainty import block_length, estimate_of_draws, weights_of_days
 from evenkeel.vocabulary.estimate import Estimate
-from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, Task
+from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, Task, range_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,7 +116,8 @@ def compare(
             for who in (challenger, opponent)
         )
         gained = one - other if GREATER_IS_BETTER[name] else other - one
-        return draws.estimate(one), draws.estimate(other), draws.estimate(gained)
+        possible = range_of(name)
+        return draws.estimate(one, possible), draws.estimate(other, possible), draws.estimate(gained)
 
     names = only or measured_metrics(task, terms)
     measured = {name: both(name, slice(None)) for name in names}
@@ -149,8 +151,10 @@ class _Draws:
         """A metric of all days, each once, and then of each draw; shape (1 + r,)."""
         return metric(np.vstack([np.ones((1, self._days)), self._weights]))
 
-    def estimate(self, measured: Floats) -> Estimate | None:
-        """What was measured, with its interval; without width for days too few to draw from, None where it is undefined."""
+    def estimate(self, measured: Floats, possible: tuple[float, float] = (-math.inf, math.inf)) -> Estimate | None:
+        """What was measured, with its interval, as far as values are `possible`; without width for days too few to draw from,
+        None where it is undefined.
+        """
         value, drawn = float(measured[0]), measured[1:]
         if not np.isfinite(value):
             return None
@@ -160,4 +164,6 @@ class _Draws:
         there = drawn[np.isfinite(drawn)]
         if len(there) < (1 - _UNDEFINED) * len(drawn):
             return None
-        return estimate_of_draws(value, there, self._days, length, self._level)
+        found = estimate_of_draws(value, there, self._days, length, self._level)
+        low, high = possible
+        return replace(found, low=max(low, found.low), high=min(high, found.high))

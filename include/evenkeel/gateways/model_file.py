@@ -61,17 +61,29 @@ from chosen values imports and calls nothing the file could choose.
 
 
 def dump_estimator(estimator: Pipeline, storage: Storage = "skops") -> bytes:
-    """The estimator as a model file, in skops' form equal bytes for equal models.
+    """The estimator as a model file; equal models make equal bytes.
 
     Raises EvenkeelError where it could not be loaded again.
     """
     what = _name(estimator)
     try:
-        content: bytes = cloudpickle.dumps(estimator) if storage == "pickle" else canonical(skops.io.dumps(estimator))
+        content = _pickled(estimator) if storage == "pickle" else canonical(skops.io.dumps(estimator))
     except Exception as error:  # whatever the object's own methods raise
         raise EvenkeelError(f"{what} cannot be stored: {error}. {_WAY_OUT}") from error
     if storage == "skops":
         _audit(content, what)
+    return content
+
+
+def _pickled(estimator: Pipeline) -> bytes:
+    """A pickle of the estimator as it is once loaded, twice.
+
+    A pickle says which equal strings are one object. Loading makes those one that an object's own attributes are called, and a
+    second time those that were set since the first.
+    """
+    content: bytes = cloudpickle.dumps(estimator)
+    for _ in range(2):
+        content = cloudpickle.dumps(cloudpickle.loads(content))
     return content
 
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from evenkeel.gateways.canonical_file import canonical
 from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.mlflow_errors import translated
 from evenkeel.gateways.model_file import FILE_OF_STORAGE, TRUSTED_TYPES, digest_of, dump_estimator, load_estimator
@@ -676,10 +675,8 @@ def _save(estimator: Pipeline, example: pd.DataFrame, description: Model, path: 
     except MlflowException:
         dump_estimator(estimator, storage)  # says which type is in the way, if that is why
         raise
-    content = (path / FILE_OF_STORAGE[storage]).read_bytes()
-    if storage == "skops":
-        content = canonical(content)
-        (path / FILE_OF_STORAGE[storage]).write_bytes(content)
+    content = dump_estimator(estimator, storage)
+    (path / FILE_OF_STORAGE[storage]).write_bytes(content)
     return content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -35,6 +36,16 @@ METRICS_OF_TASK: dict[Task, tuple[str, ...]] = {
     "multiclass": ("log_loss", "accuracy", "f1_macro"),
     "regression": ("mae", "rmse", "r2"),
 }
+
+
+_WITHOUT_END = {"log_loss", "mae", "rmse", "cost", "pinball"}
+
+
+def range_of(metric: str) -> tuple[float, float]:
+    """The least and the greatest value that a metric can have."""
+    if metric == "r2":
+        return -math.inf, 1.0
+    return 0.0, math.inf if metric in _WITHOUT_END else 1.0
 
 
 def gain(metric: str, challenger: float, champion: float) -> float:

@@ -48,6 +48,20 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class OneClass:
+    """One class of a multiclass version against all others, where the most probable class is the answer.
+
+    Precision is unknown of a class that is never the answer.
+    """
+
+    name: str
+    labels: int
+    precision: Figure | None
+    recall: Figure | None
+    f1: Figure | None
+
+
+@dataclass(frozen=True)
 class Compared:
     """Groups of a sensitive column held against each other: the difference between the worst and the best."""
 
@@ -98,7 +112,7 @@ class ModelCard:
     """Everything on the card, ready to be set in type.
 
     `decisions` is None on a card that is attached before any: those made later are in the ledger. `importance` and `shap` are
-    None where they were not measured, `confidence` where no interval was.
+    None where they were not measured, `confidence` where no interval was. `classes` is empty but for a multiclass version.
     """
 
     model: str
@@ -119,6 +133,7 @@ class ModelCard:
     metrics: tuple[Measured, ...]
     opponent: str
     confidence: float | None
+    classes: tuple[OneClass, ...]
     slices: tuple[Slice, ...]
     fairness: tuple[Compared, ...]
     importance: tuple[Weight, ...] | None

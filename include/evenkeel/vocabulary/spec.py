@@ -383,6 +383,9 @@ class Promotion(Part):
     more than the margin. `min_labels` and `min_days` are needed to decide at all. `slices` says by how much the metric may fall
     in any value of a column, `calibration_tolerance` by how much calibration may get worse, `latency_ms` (for a thousand rows)
     and `size_mb` what scoring may cost. `baseline` is what a first champion must beat: `prior`, or a simple candidate.
+
+    A latency is measured once a training, and kept with its run: repeated, the training is judged by the same. It is that of the
+    machine, and of what else ran on it then; in a home of its own the same training may be judged otherwise.
     """
 
     metric: str

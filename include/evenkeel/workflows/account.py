@@ -85,43 +85,6 @@ def account_of(spec: ModelSpec, partition: Partition, champion: int, gateways: G
     return json.dumps(told, separators=(",", ":"))
 
 
-def account_in_words(account: str) -> list[str]:
-    """The sentences of an account as it is on record; none of an empty one.
-
-    Args:
-        account: JSON text of `account_of`, or nothing.
-    """
-    told = json.loads(account) if account else {}
-    found = []
-    if told.get("columns"):
-        shown = ", ".join(f"{one['cause']} ({one['excess']:.3g} times what is chance)" for one in told["columns"])
-        found.append(f"Moved most: {shown}.")
-    if "loss" in told:
-        found += _losses_in_words(told)
-    for one in told.get("since", []):
-        found.append(
-            f"{one['what']} is at another level since {one['day']}: {one['after']:.4g} after {one['before']:.4g}."
-        )
-    for one in told.get("findings", []):
-        many = "" if one["count"] == 1 else "s"
-        found.append(f"The data gate {one['did']} {one['count']} {one['of']}{many} in these days: {one['reason']}.")
-    return found
-
-
-def _losses_in_words(told: dict[str, Any]) -> list[str]:
-    loss = told["loss"]
-    found = [f"{loss['name']} a row is {loss['now']:.4g}, on the champion's holdout it was {loss['before']:.4g}."]
-    rise = loss["now"] - loss["before"]
-    by_shift = [one for one in told["losses"] if rise > 0 and one["shift"] > 0]
-    if by_shift:
-        shown = ", ".join(f"{one['column']} {one['shift'] / rise:.0%}" for one in by_shift)
-        found.append(f"Of the rise, the shift of one column alone explains: {shown}.")
-    for one in told["slices"]:
-        interval = f"{one['rise']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
-        found.append(f"Where {one['column']} is {one['value']}, {one['rows']} rows, it rose by {interval}.")
-    return found
-
-
 def _moved(run: str, gateways: Gateways) -> list[Moved]:
     """What drifted, the farthest beyond chance first; nothing where drift could not be judged."""
     if gateways.staging.get_note(run, "drift")["outcome"] == DriftOutcome.INSUFFICIENT_DATA:

@@ -17,7 +17,9 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Grounds:
-    """What the limits follow from, beside the figures themselves. `few` labels in a slice say little."""
+    """What the limits follow from, beside the figures themselves. `few` labels in a slice say little; `unsaid` are the classes
+    that were never its answer.
+    """
 
     task: str
     opponent: str
@@ -32,6 +34,7 @@ class Grounds:
     threshold: float | None
     shap_reason: str | None
     few: int
+    unsaid: tuple[str, ...]
 
 
 def limits(
@@ -67,7 +70,7 @@ def _of_the_rows(grounds: Grounds) -> Iterator[str]:
     if grounds.quarantined:
         yield f"{grounds.quarantined:,} rows were set aside by the data gate: it has not learnt from rows like those."
     if "+changes" in grounds.code:
-        yield "It was trained from code that no commit holds, so it can be made again by `--here` only."
+        yield "It was trained from code that no commit holds, so it can be made again with --here only."
 
 
 def _of_the_metrics(grounds: Grounds, metrics: Sequence[Measured]) -> Iterator[str]:
@@ -75,6 +78,8 @@ def _of_the_metrics(grounds: Grounds, metrics: Sequence[Measured]) -> Iterator[s
         yield "No interval was measured: how far chance moves these figures is not known."
     if "baseline" in grounds.opponent:
         yield f"It met {grounds.opponent}, no earlier version: a gain says that it knows something, not that it knows enough."
+    if grounds.unsaid:
+        yield f"It never answered {_list(grounds.unsaid)} on these rows: another class was more probable each time."
     chance = [one.name for one in metrics if one.gain is not None and one.gain.has_interval and one.gain.side == 0]
     if chance:
         yield f"Within chance of {grounds.opponent}: {_list(chance)}."

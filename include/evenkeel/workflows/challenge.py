@@ -23,8 +23,8 @@ from evenkeel.workflows.evaluation import (
     baseline_predictions,
     compare_on,
     comparison_of,
-    cost_of,
     evaluation_record,
+    measure_latency,
     values,
 )
 from evenkeel.workflows.ledger import champion_met
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
 EVALUATION = "evaluation.json"
 """The file of the MLflow run that holds every figure of the evaluation, with its interval."""
+
+
+LATENCY = "latency_ms"
+"""The metric of the MLflow run that keeps how long scoring took, where the spec has a budget for it."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,9 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
             gateways.registry.log_figures(run_id, told.figures)
             record |= told.record
         gateways.registry.log_page(run_id, EVALUATION, json.dumps(record, indent=1))
+        cost = _cost(spec, run_id, challenger, holdout, size, gateways)
     gateways.staging.put_note(run, "evaluated", asdict(result))
-    gateways.staging.put_note(run, "compared", record | {"cost": asdict(cost_of(spec, challenger, holdout, size))})
+    gateways.staging.put_note(run, "compared", record | {"cost": asdict(cost)})
     return result
 
 
@@ -212,6 +217,19 @@ def _opponent(
         except FeatureError as error:  # the spec dropped a feature: the champion cannot be asked about these rows
             name = f"{name} (champion {number} cannot be asked: {error})"
     return _Opponent(name, number, None, baseline_predictions(spec, train, holdout, classes))
+
+
+def _cost(
+    spec: ModelSpec, run_id: str, challenger: Pipeline, holdout: pd.DataFrame, size: int, gateways: Gateways
+) -> Cost:
+    """What scoring takes. A time is measured once and kept with the training's run, so that the step again judges by the same."""
+    if spec.promotion.latency_ms is None:
+        return Cost(size_mb=size / 1e6)
+    latency = gateways.registry.run(run_id).metrics.get(LATENCY)
+    if latency is None:
+        latency = measure_latency(spec, challenger, holdout)
+        gateways.registry.log(run_id, metrics={LATENCY: latency})
+    return Cost(latency, size / 1e6)
 
 
 def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, predicted: Predictions) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
 from evenkeel.vocabulary.tables import CHECK_COLUMNS, CHECKS, PERFORMANCE_DAYS
 from evenkeel.vocabulary.verdict import DriftOutcome
-from evenkeel.workflows.account import account_in_words, account_of
+from evenkeel.workflows.account import account_of
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.check_window import check_run, scored_by, window_of
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.monitoring import log_check

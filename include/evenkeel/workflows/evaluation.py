@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from evenkeel.decisions.comparison import Comparison, Predictions, SliceMeasured, compare
 from evenkeel.decisions.day_statistics import Terms
 from evenkeel.decisions.evaluation import baseline
-from evenkeel.decisions.promotion import Cost
 from evenkeel.gateways.estimators import predict
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.estimate import Estimate
@@ -69,24 +68,15 @@ def compare_on(
     )
 
 
-def cost_of(spec: ModelSpec, estimator: Pipeline, rows: pd.DataFrame, size: int) -> Cost:
-    """What scoring with an estimator takes, where the spec has a budget for it; the fastest of a few times counts.
-
-    Args:
-        spec: the model.
-        estimator: the fitted challenger.
-        rows: rows to score.
-        size: of its model file, in bytes.
-    """
-    if spec.promotion.latency_ms is None:
-        return Cost(size_mb=size / 1e6)
+def measure_latency(spec: ModelSpec, estimator: Pipeline, rows: pd.DataFrame) -> float:
+    """Milliseconds that scoring a thousand rows with an estimator takes, here and now; the fastest of a few times counts."""
     some = rows.head(_TIMED_ROWS)
     taken = []
     for _ in range(_TIMES):
         began = time.perf_counter()
         predict(estimator, some, spec.task)
         taken.append(time.perf_counter() - began)
-    return Cost(min(taken) * 1e3 / (len(some) / 1e3), size / 1e6)
+    return min(taken) * 1e3 / (len(some) / 1e3)
 
 
 def evaluation_record(compared: Comparison, opponent: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.partition import Partition
 from evenkeel.vocabulary.tables import CHECKS, REFUSED
 from evenkeel.vocabulary.verdict import DriftOutcome
+from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.ledger import Entry, Kind
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
-TOLD_OF = {"rolled_back": "rolled_back", "refused": "refused", "escalated": "needs_person"}
+TOLD_OF = {Kind.ROLLED_BACK: "rolled_back", Kind.REFUSED: "refused", Kind.ESCALATED: "needs_person"}
 """The kinds of decision that people are told of, and under which name."""
 
 _GATE = "a gate refused it; why stands in the ledger and on the run's Data Docs page, which may quote rows"
@@ -108,7 +109,7 @@ def _checked_for(what: str, row: Mapping[str, Any], run: str) -> Happening:
         day=row[c.PARTITION],
         reason=row[f"{what}_reason"],
         numbers=json.loads(_text(row, f"{what}_numbers") or "{}"),
-        account=_text(row, "account_in_words"),
+        account=" ".join(account_in_words(_text(row, "account"))),
         page=_text(row, "page"),
         run=run,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.gateways.card_page import card_html, card_markdown
 from evenkeel.vocabulary.metrics import gain
-from evenkeel.vocabulary.model_card import Compared, Figure, Measured, ModelCard, Slice, Source, Weight
+from evenkeel.vocabulary.model_card import Compared, Figure, Measured, ModelCard, OneClass, Slice, Source, Weight
 from evenkeel.vocabulary.spec_file import find_spec
 from evenkeel.workflows.card_limits import Grounds, limits
 from evenkeel.workflows.life import life_of, status_of
@@ -111,7 +111,7 @@ def _find(model: str, number: int, gateways: Gateways) -> _Found:
 
 def _card(found: _Found, entries: list[Entry] | None) -> ModelCard:
     spec, number = found.spec, found.version.number
-    metrics, slices = _metrics(found), _slices(found)
+    metrics, classes, slices = _metrics(found), _classes(found), _slices(found)
     importance = _weights(found.evaluation.get("importance"))
     shap = _weights(found.evaluation.get("shap"))
     fairness = tuple(_compared(one) for one in found.evaluation.get("fairness") or ())
@@ -129,6 +129,7 @@ def _card(found: _Found, entries: list[Entry] | None) -> ModelCard:
         threshold=found.evaluation.get("threshold"),
         shap_reason=found.evaluation.get("shap_reason"),
         few=int(spec["promotion"].get("min_labels", 0)),
+        unsaid=tuple(one.name for one in classes if one.precision is None),
     )
     return ModelCard(
         model=found.version.model,
@@ -149,6 +150,7 @@ def _card(found: _Found, entries: list[Entry] | None) -> ModelCard:
         metrics=metrics,
         opponent=grounds.opponent,
         confidence=found.evaluation.get("confidence"),
+        classes=classes,
         slices=slices,
         fairness=fairness,
         importance=importance,
@@ -167,9 +169,15 @@ def _overview(found: _Found) -> tuple[tuple[str, str], ...]:
         "trained as of": _instant(found.tag("as_of")),
         "time zone": spec["timezone"],
         "labels on the holdout": _counted(_labels(found)),
+        "quantile of the pinball loss": _quantile(spec),
         "tags": ", ".join(spec.get("tags", ())),
     }
     return tuple((name, value) for name, value in facts.items() if value)
+
+
+def _quantile(spec: Mapping[str, Any]) -> str:
+    asked = spec.get("evaluation", {}).get("quantile") if spec["task"] == "regression" else None
+    return "" if asked is None else f"{asked:g}"
 
 
 def _data(found: _Found) -> tuple[tuple[str, str], ...]:
@@ -241,6 +249,15 @@ def _metrics_of_run(run: Run) -> tuple[Measured, ...]:
     return tuple(found)
 
 
+def _classes(found: _Found) -> tuple[OneClass, ...]:
+    return tuple(
+        OneClass(
+            str(one["name"]), int(one["labels"]), *(_plain(one.get(name)) for name in ("precision", "recall", "f1"))
+        )
+        for one in found.evaluation.get("classes") or ()
+    )
+
+
 def _slices(found: _Found) -> tuple[Slice, ...]:
     return tuple(
         Slice(
@@ -278,6 +295,10 @@ def _figure(content: Mapping[str, Any] | None) -> Figure | None:
     if content is None or content.get("value") is None or not math.isfinite(content["value"]):
         return None
     return Figure(float(content["value"]), content.get("low"), content.get("high"))
+
+
+def _plain(value: float | None) -> Figure | None:
+    return None if value is None else Figure(float(value))
 
 
 def _opponent(found: _Found) -> str:
