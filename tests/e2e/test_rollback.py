@@ -21,9 +21,11 @@ from evenkeel.workflows.retrain import signal_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date, datetime
     from pathlib import Path
 
     from evenkeel.local.rest import AirflowClient
+    from evenkeel.vocabulary.spec import ModelSpec
 
 pytestmark = pytest.mark.e2e
 
@@ -48,20 +50,47 @@ def client(stack: LocalStack) -> Iterator[AirflowClient]:
 
 
 @pytest.fixture(scope="module")
-def journey(client: AirflowClient) -> Journey:
+def journey(client: AirflowClient, doors: Gateways, project: Path) -> Journey:
     """Two champions; the second learnt from days when late was called on time at one airport and scores when that is over."""
     one = Journey(client, MODEL, "America/New_York", print)
     one.begin()
     for as_of in (TURNED_TRAINING, TURNED_FROM):
         one.train(as_of)
+    spec = find_spec(project / "config" / "models", MODEL)
+    for number in range(
+        (TURNED_FROM - TURNED_TRAINING).days
+    ):  # what the first champion signalled is not what this is about
+        day = TURNED_TRAINING + timedelta(days=number)
+        put_check(doors, spec, day, drift="none")
+    one.score(TURNED_FROM - timedelta(days=5), TURNED_FROM - timedelta(days=1))
     one.live(TURNED_FROM, LAST_DAY)
     return one
 
 
-@pytest.fixture
-def gateways(journey: Journey, stack: LocalStack, project: Path) -> Gateways:
+@pytest.fixture(scope="module")
+def doors(stack: LocalStack, project: Path) -> Gateways:
     home = project / ".evenkeel"
     return Gateways(Settings(project, home, str(home / "lake"), str(home / "data"), f"sqlite:///{home / 'mlflow.db'}"))
+
+
+@pytest.fixture
+def gateways(journey: Journey, doors: Gateways) -> Gateways:
+    """The same doors, once the story has been told."""
+    return doors
+
+
+def put_check(gateways: Gateways, spec: ModelSpec, day: date, *causes: str, drift: str) -> datetime:
+    """A check on record that no run made; the instant it acts from."""
+    partition = spec.partition(day.isoformat())
+    row = {
+        "as_of": spec.check_as_of(partition),
+        "champion": 1,
+        "drift_outcome": drift,
+        "decay_outcome": "none",
+        "causes": json.dumps(causes),
+    }
+    gateways.lake.publish(MODEL, "drift_checks", partition.key, pd.DataFrame([row]), {})
+    return spec.check_as_of(partition)
 
 
 def test_a_decayed_champion_is_rolled_back_by_itself(
@@ -124,15 +153,7 @@ def test_a_signal_whose_event_was_lost_is_answered_after_maintenance(
     """A check on record that nobody was told of: `maintain` wakes `retrain` for its day, once; then there is nothing to send."""
     spec = find_spec(project / "config" / "models", MODEL)
     lost = LAST_DAY + timedelta(days=1)
-    as_of = spec.check_as_of(spec.partition(lost.isoformat()))
-    row = {
-        "as_of": as_of,
-        "champion": 1,
-        "drift_outcome": "drift",
-        "decay_outcome": "none",
-        "causes": json.dumps(["wind"]),
-    }
-    gateways.lake.publish(MODEL, "drift_checks", lost.isoformat(), pd.DataFrame([row]), {})
+    as_of = put_check(gateways, spec, lost, "wind", drift="drift")
     client.unpause(journey.dag("maintain"))
     for _ in range(2):
         run = client.trigger(journey.dag("maintain"))

@@ -843,6 +843,14 @@ MUTATIONS = (
     ),
     # Signals
     one(
+        23,
+        "what an earlier champion signalled counts",
+        RETRAINING,
+        "if one.signals and one.champion == champion]",
+        "if one.signals]",
+        first="earlier_champion",
+    ),
+    one(
         22,
         "a retraining under way is not known",
         RETRAINING,
@@ -889,7 +897,7 @@ MUTATIONS = (
         "an answer is written for each event",
         RETRAIN,
         "entry = gateways.ledger.record(spec.model, signal_id(as_of), decide)",
-        'entry = gateways.ledger.record(spec.model, f"{signal_id(as_of)}/{id(checks)}", decide)',
+        'entry = gateways.ledger.record(spec.model, f"{signal_id(as_of)}/{len(gateways.ledger.entries(spec.model))}", decide)',
         first="lost",
     ),
     one(

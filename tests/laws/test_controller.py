@@ -1,4 +1,4 @@
-"""Laws 3, 4, 19, 21 and 22 of the controller: what a signal is answered with, and what becomes of a champion that decayed."""
+"""Laws 3, 4, 19 and 21 to 23 of the controller: what a signal is answered with, and what becomes of a champion that decayed."""
 
 from __future__ import annotations
 
@@ -114,10 +114,19 @@ def test_law_22_decay_is_not_held_back_by_what_drift_asked_for(lived: House) -> 
 
 
 def test_law_22_a_signal_whose_event_was_lost_is_found(lived: House) -> None:
-    """Until its answer is on record, whatever that is (law 22)."""
+    """Until its answer is on record, whatever that is; its event, sent again and again, is answered once (law 22)."""
     assert [one.key for one in unanswered_signals(lived.spec, lived.gateways)] == [CHECKED]
-    answer_signal(lived.spec, signal_of(lived), lived.gateways)
+    for _ in range(3):
+        answer_signal(lived.spec, signal_of(lived), lived.gateways)
+    assert len(answers(lived)) == 1
     assert unanswered_signals(lived.spec, lived.gateways) == []
+
+
+def test_law_23_what_an_earlier_champion_signalled_does_not_count(lived: House) -> None:
+    """The new champion has answered it: nothing is retrained for it (law 23)."""
+    instant = signal_of(lived) - 2 * HOUR
+    promote_version(lived.spec, instant, 2, NO, lived.gateways, force=True, reason="a rehearsal")
+    assert not answer_signal(lived.spec, signal_of(lived), lived.gateways).passed
 
 
 def test_law_21_too_little_data_is_no_signal_and_no_all_clear(lived: House) -> None:

@@ -39,6 +39,9 @@ FIRST, LAST = "2013-02-02", "2013-02-09"
 TWICE = "2013-02-07"
 """The day whose schedule was landed twice over: its gate refuses it, and trainings that learn from it."""
 
+FLIPPED = "2013-02-03"
+"""From this day on late is called on time and the other way round, so that a champion of before decays."""
+
 EAGER = (
     "drift.alpha=0.2",
     "drift.numeric_effect=0.0",
@@ -83,6 +86,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> Path:
     content["training"]["candidates"] = [
         one for one in content["training"]["candidates"] if one["name"] == "boosted_trees"
     ]
+    del content["data_gate"]["labels"]  # it would refuse to learn from labels that flip
     content["promotion"] |= {"min_days": 2, "alpha": 0.2, "slices": {}, "calibration_tolerance": None}
     content["drift"] |= {"window": "3d", "min_rows": 500}
     content["drift"]["decay"] |= {"window": "3d", "min_labels": 500}
@@ -91,6 +95,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, flights: Path) -> Path:
     (file,) = (root / "data" / "flights" / "schedule" / f"date={TWICE}").glob("*.parquet")
     rows = pd.read_parquet(file, partitioning=None)
     pd.concat([rows, rows]).to_parquet(file, index=False)
+    for day in (root / "data" / "flights" / "outcomes").iterdir():
+        if day.name >= f"date={FLIPPED}":
+            for landed in day.glob("*.parquet"):
+                outcomes = pd.read_parquet(landed, partitioning=None)
+                outcomes.assign(arrived_late=1 - outcomes["arrived_late"]).to_parquet(landed, index=False)
     return root
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from evenkeel.decisions.retraining import DECAY
@@ -14,7 +16,7 @@ from evenkeel.vocabulary.spec import Candidate, Retraining
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.ledger import Kind, barred
 from evenkeel.workflows.needs import scoring_needs
-from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
+from evenkeel.workflows.pipelines import run_retraining, run_training
 from evenkeel.workflows.promote import promote_version, roll_back
 from evenkeel.workflows.retrain import answer_signal, signal_id, unanswered_signals
 from evenkeel.workflows.rollback import decayed_champion, settle_decay
@@ -41,18 +43,16 @@ def ruled(house: House, **rules: Any) -> House:
 
 @pytest.fixture(scope="session")
 def fallen_lake(trained_lakes: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version 1 is sound. Version 2 only guesses, was promoted with great promises, has scored four days and decayed."""
+    """Version 1 is sound. Version 2 only guesses, was promoted by force, and four checks in a row found that it decayed."""
     root = tmp_path_factory.mktemp("fallen") / "house"
     shutil.copytree(trained_lakes[MODEL], root)
     house = guessing(_house(root, MODEL))
     run_training(house.spec, house.at("2013-02-02"), house.gateways)
-    promise = Verdict(Outcome.REFUSE, "", {"against": 1, "challenger": 0.8})
-    arguments = (house.spec, house.at("2013-02-03"), 2, promise, house.gateways)
-    promote_version(*arguments, force=True, reason="great promises")
+    promote_version(house.spec, house.at("2013-02-03"), 2, NO, house.gateways, force=True, reason="great promises")
+    for day in ("2013-02-01", "2013-02-02", "2013-02-03", "2013-02-04"):
+        put_check(house, day, decay="none")
     for day in DAYS:
-        run_scoring(house.spec, house.spec.partition(day), house.gateways)
-    for day in ("2013-02-01", "2013-02-02", "2013-02-03", "2013-02-04", *DAYS):
-        run_drift_check(house.spec, house.spec.partition(day), house.gateways)
+        put_check(house, day, DECAY, decay="drift")
     return root
 
 
@@ -65,6 +65,19 @@ def kept_lake(fallen_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     assert answer_signal(house.spec, signal_of(house), house.gateways).passed
     assert run_training(house.spec, signal_of(house), house.gateways).kind == "kept"
     return root
+
+
+def put_check(house: House, day: str, *causes: str, decay: str) -> None:
+    """A check as it is on record: of version 2, and about nothing but decay."""
+    row = {
+        "as_of": signal_of(house, day),
+        "champion": 2,
+        "drift_outcome": "none",
+        "decay_outcome": decay,
+        "decay_reason": "roc_auc 0.5000, 0.8000 was promised",
+        "causes": json.dumps(causes),
+    }
+    house.gateways.lake.publish(MODEL, "drift_checks", day, pd.DataFrame([row]), {})
 
 
 def guessing(house: House) -> House:
