@@ -34,7 +34,7 @@ from scipy import stats
 
 from benchmarks.example_models import PROJECT, year
 from benchmarks.sequential import Rate
-from evenkeel.decisions.calibrated import Reference, measure_window
+from evenkeel.decisions.calibrated import Reference, Together, measure_window, threshold_together
 from evenkeel.decisions.profile import Cells, Counted, categorical_cells, numeric_cells
 from evenkeel.gateways.domain_classifier import DomainClassifier
 from evenkeel.vocabulary import columns as c
@@ -293,8 +293,14 @@ def detect(kind: str, size: float, seed: int, *, columns: int = 15, a_day: int =
     sample, threshold = learnt.sample(2500, random_state=seed), 1.0
     if kind == "correlation":
         chance = domain.by_chance(sample, "day", window_days=WINDOW, rows=580, draws=12)
-        factor = stats.t.ppf(1 - 0.2 * ALPHA, REFERENCE // WINDOW - 1) * np.sqrt(1 + 1 / 12)
-        threshold = max(chance.mean(), 0.5) + factor * chance.std(ddof=1)
+        threshold = threshold_together(
+            Together(chance.mean(), chance.std(ddof=1), len(chance), 580),
+            alpha=0.2 * ALPHA,
+            reference_days=REFERENCE,
+            window_days=WINDOW,
+            reference_rows=2500,
+            window_rows=2500,
+        )
     for since in PER_DAY[-3:] if kind == "correlation" else PER_DAY:
         last = REFERENCE + WINDOW + since
         now = frame[frame["day"].between(keys[last - WINDOW], keys[last - 1])]

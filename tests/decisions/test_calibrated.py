@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from evenkeel.decisions.calibrated import Measured, Reference, days_a_block, measure_window
+from evenkeel.decisions.calibrated import (
+    AgainstChance,
+    Reference,
+    Together,
+    days_a_block,
+    measure_window,
+    threshold_together,
+)
 from evenkeel.decisions.profile import Counted, categorical_cells, numeric_cells
 
 DAYS, WINDOW = 60, 14
@@ -19,7 +26,7 @@ def counted(values: np.ndarray, cells) -> Counted:  # type: ignore[no-untyped-de
     return Counted(np.array(table), np.isnan(values).sum(axis=1), none)
 
 
-def measured(reference: np.ndarray, window: np.ndarray, *, alpha: float = 0.05, seed: int = 0) -> list[Measured]:
+def measured(reference: np.ndarray, window: np.ndarray, *, alpha: float = 0.05, seed: int = 0) -> list[AgainstChance]:
     """Columns of the two, shape (columns, days, rows)."""
     cells = [numeric_cells(f"x{place}", one[~np.isnan(one)]) for place, one in enumerate(reference)]
     references = [Reference(of, counted(one, of), "wasserstein") for of, one in zip(cells, reference, strict=True)]
@@ -27,7 +34,7 @@ def measured(reference: np.ndarray, window: np.ndarray, *, alpha: float = 0.05, 
     return measure_window(references, windows, alpha=alpha, seed=seed)
 
 
-def beyond(found: list[Measured]) -> set[tuple[str, str]]:
+def beyond(found: list[AgainstChance]) -> set[tuple[str, str]]:
     return {(one.column, one.measure) for one in found if one.excess > 1}
 
 
@@ -111,3 +118,36 @@ def test_the_same_seed_gives_the_same_thresholds() -> None:
 def test_days_are_drawn_in_weeks_where_there_are_enough(reference: int, window: int, block: int) -> None:
     """A week at most, the window at most, and at least six blocks in a reference."""
     assert days_a_block(reference, window) == block
+
+
+def test_one_row_that_differs_from_a_constant_is_no_news() -> None:
+    """A column that was constant has a threshold as a rate has: so many rows of one value allow for another one."""
+    reference, window = np.full((1, DAYS, 50), 7.0), np.full((1, WINDOW, 50), 7.0)
+    window[0, 0, 0] = 8.0
+    assert beyond(measured(reference, window)) == set()
+    window[0, :, :5] = 8.0
+    assert beyond(measured(reference, window)) == {("x0", "distribution")}
+
+
+def test_the_features_together_exceed_their_threshold_in_at_most_alpha_of_windows() -> None:
+    """Law 20: where windows give normal areas, a further one is beyond what four of them say once in a hundred at most."""
+    rng = np.random.default_rng(12)
+    found = 0
+    for _ in range(2000):
+        own = 0.5 + 0.05 * rng.standard_normal(4)
+        chance = Together(float(own.mean()), float(own.std(ddof=1)), 4, 600)
+        threshold = threshold_together(
+            chance, alpha=0.01, reference_days=60, window_days=14, reference_rows=600, window_rows=600
+        )
+        found += 0.5 + 0.05 * rng.standard_normal() > threshold
+    assert binomtest(found, 2000, 0.01, alternative="greater").pvalue > 0.01
+
+
+def test_fewer_rows_are_told_apart_more_easily_by_chance() -> None:
+    """The threshold of the features together grows as a window has fewer rows than the reference's own had."""
+    chance = Together(0.52, 0.02, 12, 1000)
+    few, many = (
+        threshold_together(chance, alpha=0.01, reference_days=60, window_days=14, reference_rows=1000, window_rows=rows)
+        for rows in (50, 1000)
+    )
+    assert many < few <= 1.0

@@ -124,7 +124,9 @@ class Houses:
             boundaries = self.do("count", pipeline=pipeline)
             after = self.do("look")
             self._restore(pipeline)
-            seconds = self._ask("run", pipeline=pipeline)["seconds"]
+            answer = self._ask("run", pipeline=pipeline)
+            assert answer["code"] == 0, f"{pipeline}: {answer['answer']}"
+            seconds = answer["seconds"]
             different = differences(after, self.do("look"))
             assert not different, f"two undisturbed runs differ: {different}"
             self._known[pipeline] = Undisturbed(before, after, boundaries, seconds)

@@ -31,7 +31,18 @@ from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec, Shadow
 from evenkeel.vocabulary.verdict import Outcome, Verdict
-from evenkeel.workflows import challenge, drift_check, promote, retrain, score, shadow, train
+from evenkeel.workflows import (
+    challenge,
+    drift,
+    drift_check,
+    performance,
+    promote,
+    retrain,
+    rollback,
+    score,
+    shadow,
+    train,
+)
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import TERM, Entry, Kind
 from evenkeel.workflows.pipelines import run_drift_check, run_retraining, run_scoring, run_training
@@ -52,8 +63,11 @@ STEPS = {
     challenge: ("evaluate_challenger", "register_challenger", "gate_challenger"),
     promote: ("keep_champion", "promote_challenger", "promote_version", "roll_back", "repair_alias"),
     score: ("extract_partition", "validate_partition", "score_shard", "validate_scores", "publish_scores"),
-    drift_check: ("gather_window", "measure_drift", "measure_performance", "record_check"),
+    drift_check: ("gather_window", "record_check"),
+    drift: ("measure_drift",),
+    performance: ("measure_performance",),
     retrain: ("answer_signal", "report_answer"),
+    rollback: ("settle_decay",),
     shadow: ("judge_shadow",),
 }
 """The tasks of the DAGs."""

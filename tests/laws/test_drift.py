@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from evenkeel.decisions.calibrated import Measured, Reference, measure_window
+from evenkeel.decisions.calibrated import AgainstChance, Reference, measure_window
 from evenkeel.decisions.drift import Moved, judge_drift
 from evenkeel.decisions.profile import Counted, numeric_cells
 from evenkeel.vocabulary.tables import CHECKS, REFERENCE_ROWS
@@ -33,7 +33,7 @@ def counted(values: np.ndarray, cuts: np.ndarray) -> Counted:
     return Counted(table, none, none)
 
 
-def measured(reference: np.ndarray, window: np.ndarray, seed: int) -> list[Measured]:
+def measured(reference: np.ndarray, window: np.ndarray, seed: int) -> list[AgainstChance]:
     """Columns of the two, shape (columns, days, rows)."""
     references, windows = [], {}
     for place, (before, after) in enumerate(zip(reference, window, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -275,3 +276,19 @@ def test_without_labels_drift_is_measured_and_decay_is_not_known(trained: House)
         trained.change("outcomes", day, lambda rows: rows.assign(arrived_late=np.nan))
     recorded = check(trained)
     assert (recorded.decay, recorded.drift != "insufficient_data") == ("insufficient_data", True)
+
+
+def test_what_was_so_a_season_ago_is_no_drift(trained: House) -> None:
+    """Flights of another distance drift; where they were as far a season ago, they do not, and the reason says so."""
+    days = [f"2013-02-{day:02}" for day in range(2, 14)]
+    for day in days:
+        trained.change("schedule", day, lambda rows: rows.assign(distance=700 + 0.2 * rows["distance"]))
+        run_scoring(trained.spec, trained.spec.partition(day), trained.gateways)
+    last = trained.spec.partition(days[-1])
+    seasonal = trained.spec.model_copy(
+        update={"drift": trained.spec.drift.model_copy(update={"season": timedelta(days=5)})}
+    )
+    gather_window(trained.spec, last, trained.gateways)
+    first, second = (measure_drift(spec, last, trained.gateways) for spec in (trained.spec, seasonal))
+    assert ("distance" in first.causes, "distance" in second.causes) == (True, False)
+    assert "as it was 5 days before: " in second.reason

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 from scipy.stats import nbinom
 
-from evenkeel.decisions.profile import Cells, Counted, Measure, Method, distance
+from evenkeel.decisions.profile import WEEK, Cells, Counted, Measure, Method, distance, is_constant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,8 @@ LEAST_DAYS = 7
 """A reference of fewer days does not tell how its days vary."""
 
 _DRAWS = 500
-_WEEK = 7
+_MOST = 1e6
+"""The excess over a threshold of zero: of what chance never moves."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,18 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One measure of a window beside its threshold. `drifted` only says that chance does not explain it."""
+class Together:
+    """What telling two parts of the reference apart gives by chance: ROC AUC over some windows of days, of `rows` a side."""
+
+    mean: float
+    deviation: float
+    draws: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class AgainstChance:
+    """One measure of a window beside its threshold, which is what chance explains."""
 
     column: str
     measure: Measure
@@ -53,12 +64,17 @@ class Measured:
     @property
     def excess(self) -> float:
         """The value in units of its threshold; above one, chance does not explain it."""
-        return self.value / self.threshold if self.threshold > 0 else (np.inf if self.value > 0 else 0.0)
+        return in_thresholds(self.value, self.threshold)
+
+
+def in_thresholds(value: float, threshold: float) -> float:
+    """A measure in units of its threshold, finite."""
+    return value / threshold if threshold > 0 else (_MOST if value > 0 else 0.0)
 
 
 def days_a_block(reference_days: int, window_days: int) -> int:
     """Days that are drawn together: a week, for the rhythm of its days, if the reference holds six of them and the window one."""
-    return max(1, min(_WEEK, window_days, reference_days // 6))
+    return max(1, min(WEEK, window_days, reference_days // 6))
 
 
 def measure_window(
@@ -68,8 +84,7 @@ def measure_window(
     alpha: float,
     seed: int,
     draws: int = _DRAWS,
-    family: int | None = None,
-) -> list[Measured]:
+) -> list[AgainstChance]:
     """Hold a window against the reference, every measure with its threshold.
 
     For each of r = 1..R draws, days of the reference are drawn twice with replacement, in circular blocks: as many as the window
@@ -80,8 +95,9 @@ def measure_window(
         t_j = w u s_j,     w = sqrt(k / (k - 1)) T_{k-1}(1 - alpha / 2m) / N(1 - alpha / 2m)
 
     for the m measures that vary by chance and the k blocks of the reference: w makes up for how little so few blocks tell of the
-    tails. T and N are the quantiles of Student's and the normal law. A rate's threshold is at least what may be met by chance
-    after so few events, the quantile of the negative binomial law that Jeffreys' prior gives.
+    tails. T and N are the quantiles of Student's and the normal law. A rate's threshold (the distance of a constant column
+    is one) is at least what may be met by chance after so few events, the quantile of the negative binomial law that Jeffreys'
+    prior gives.
 
     Sources: P. Westfall and S. Young, "Resampling-based multiple testing" (1993) for the maximum; D. Politis and J. Romano (1992)
     for the blocks; T. Hesterberg (The American Statistician 2015) for the widening.
@@ -92,7 +108,6 @@ def measure_window(
         alpha: the chance that a window like the reference's exceeds any threshold.
         seed: of the draws.
         draws: R.
-        family: m, where others share alpha with these measures.
 
     Raises ValueError where a column's reference has fewer than LEAST_DAYS days.
     """
@@ -112,7 +127,6 @@ def measure_window(
             found.append((one, measure, value, by_chance, least, blocks))
     if not found:
         return []
-    count = family or len(found)
     scales = [max(float(np.quantile(by_chance, 1 - alpha)), 0.0) for _, _, _, by_chance, _, _ in found]
     varying = max(1, sum(scale > 0 for scale in scales))
     largest = np.zeros(draws)
@@ -122,10 +136,11 @@ def measure_window(
     common = float(np.quantile(largest, 1 - alpha))
     result = []
     for (one, measure, value, _, least, blocks), scale in zip(found, scales, strict=True):
-        rare = least_rate(least, one, windows[one.cells.column], alpha / count) if measure != "distribution" else 0.0
+        is_rate = measure != "distribution" or is_constant(one.counted.cells)
+        rare = least_rate(least, one, windows[one.cells.column], alpha / len(found)) if is_rate else 0.0
         threshold = max(_widening(blocks, alpha / varying) * common * scale, rare)
         method = one.method if measure == "distribution" else "rate"
-        result.append(Measured(one.cells.column, measure, method, value, threshold))
+        result.append(AgainstChance(one.cells.column, measure, method, value, threshold))
     return result
 
 
@@ -136,6 +151,33 @@ def least_rate(events: float, reference: Reference, window: Counted, chance: flo
         return 0.0
     most = float(nbinom.ppf(1 - chance, events + 0.5, there / (there + rows)))
     return max(most / rows - events / there, 1.0 / rows)
+
+
+def threshold_together(
+    chance: Together, *, alpha: float, reference_days: int, window_days: int, reference_rows: int, window_rows: int
+) -> float:
+    """The ROC AUC up to which chance explains that a window can be told from the reference.
+
+    With the mean m and the deviation s that G windows of the reference's own gave, n rows a side,
+
+        t = m + T_f(1 - alpha) sqrt((s^2 + e) (1 + 1 / G)),     e = max(0, (1 / a + 1 / b - 2 / n) / 12)
+
+    for f = the windows that fit into the reference side by side, less one (at least 2), as overlapping ones tell little more. e
+    is what the a and b rows of now, if fewer, add: the variance of the Mann-Whitney statistic without a difference is
+    (1 / a + 1 / b) / 12 but for terms of higher order (H. Mann and D. Whitney, 1947).
+
+    Args:
+        chance: what the reference's own windows gave.
+        alpha: the chance of exceeding it where nothing moved.
+        reference_days: days of the reference.
+        window_days: days of a window.
+        reference_rows: rows of the reference that are told from the window's.
+        window_rows: rows of the window.
+    """
+    extra = max(0.0, (1 / reference_rows + 1 / window_rows - 2 / chance.rows) / 12)
+    deviation = np.sqrt((chance.deviation**2 + extra) * (1 + 1 / chance.draws))
+    freedom = max(2, reference_days // window_days - 1)
+    return min(1.0, max(chance.mean, 0.5) + float(deviation * stdtrit(freedom, 1 - alpha)))
 
 
 def _measures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evenkeel.decisions.calibrated import in_thresholds
 from evenkeel.vocabulary.verdict import DriftOutcome, DriftVerdict
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Moved:
     @property
     def excess(self) -> float:
         """The score in units of its threshold: above 1, chance does not explain it."""
-        return self.score / self.threshold if self.threshold > 0 else (1e6 if self.score > 0 else 0.0)
+        return in_thresholds(self.score, self.threshold)
 
     @property
     def verdict(self) -> DriftOutcome:

@@ -22,6 +22,9 @@ Method = Literal["wasserstein", "jensenshannon", "psi"]
 Measure = Literal["distribution", "nulls", "unseen"]
 
 _QUANTILES = np.array([0.005, 0.01, 0.025, *np.arange(0.05, 1.0, 0.05), 0.975, 0.99, 0.995])
+WEEK = 7
+"""Days of the rhythm that most data has."""
+
 _NAMED = 50
 """Categories with a cell of their own, the most frequent ones; the others share one."""
 

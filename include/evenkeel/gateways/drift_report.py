@@ -13,7 +13,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import evidently
 import numpy as np
@@ -179,17 +179,10 @@ def _measure(
             scores = {column: float(found[column].drift_score) for column in methods}
     except Exception as error:  # the vendor may raise anything; all of it means that nothing was measured
         raise EvenkeelError(f"drift of {', '.join(methods)} could not be measured: {type(error).__name__}") from error
-    for column, score in scores.items():
-        if math.isnan(score):
-            scores[column] = _score_of_constant(column, methods[column], before[column], after[column])
+    undefined = sorted(column for column, score in scores.items() if math.isnan(score))
+    if undefined:
+        raise EvenkeelError(f"drift of {', '.join(undefined)} is not a number; choose another method")
     return report, scores
-
-
-def _score_of_constant(column: str, method: str, before: pd.Series[Any], after: pd.Series[Any]) -> float:
-    """Chi-square of one and the same category on both sides is 0/0: nothing moved."""
-    if set(before.dropna()) == set(after.dropna()) and before.nunique() == 1:
-        return 0.0
-    raise EvenkeelError(f"drift of {column} by {method} is not a number; choose another method for it")
 
 
 def _notes(columns: Sequence[ColumnDrift], rows_reference: int, rows_current: int, said: Sequence[str]) -> str:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from evenkeel.decisions.profile import Cells, Counted, categorical_cells, numeric_cells
+from evenkeel.decisions.profile import WEEK, Cells, Counted, categorical_cells, numeric_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-_WEEK = 7
 
 
 def cells_of(column: str, values: pd.Series[Any], *, numeric: bool) -> Cells:
@@ -54,7 +52,7 @@ def count_reference(values: pd.Series[Any], days: pd.Series[Any], keys: Sequence
     frame = pd.DataFrame({"value": values.to_numpy(), "day": pd.Index(keys).get_indexer(pd.Index(days))}).dropna()
     by_value = frame.groupby("value")["day"]
     first, last = by_value.transform("min"), by_value.transform("max")
-    new = (frame["day"] - first < _WEEK) & (last - frame["day"] < _WEEK)
+    new = (frame["day"] - first < WEEK) & (last - frame["day"] < WEEK)
     unseen = np.bincount(frame.loc[new, "day"].astype(int), minlength=len(keys))
     return Counted(counted.cells, counted.nulls, unseen)
 

@@ -7,9 +7,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from scipy.stats import t as student
 
-from evenkeel.decisions.calibrated import LEAST_DAYS, Reference, measure_window
+from evenkeel.decisions.calibrated import LEAST_DAYS, Reference, measure_window, threshold_together
 from evenkeel.decisions.drift import TOGETHER, Moved, judge_drift
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import SCORES
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 
 _OF_TOGETHER = 0.2
 """The share of `drift.alpha` that the features together may take; the single measures take the rest."""
+
+_NAMED = 3
+"""How many columns a sentence names before it only counts."""
 
 
 def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> Measured:
@@ -52,7 +54,7 @@ def measure_drift(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     seasonal = _seasonal(spec, partition, measures, reference.columns, window, gateways)
     measures = [one for one in measures if one.cause not in seasonal]
     verdict = judge_drift(measures, rows=len(window), min_rows=spec.drift.min_rows)
-    reason = verdict.reason
+    reason = verdict.reason + _too_short(reference.columns)
     if seasonal:
         reason += (
             f"; as it was {days_of(spec.drift.season or spec.drift.window)} days before: {', '.join(sorted(seasonal))}"
@@ -87,6 +89,15 @@ def _single(spec: ModelSpec, columns: Mapping[str, Reference], window: pd.DataFr
     ]
 
 
+def _too_short(columns: Mapping[str, Reference]) -> str:
+    """What is not measured because its reference has too few days, in words; the scores, after a short holdout."""
+    short = [name for name, one in columns.items() if len(one.counted.nulls) < LEAST_DAYS]
+    if not short:
+        return ""
+    more = f" and {len(short) - _NAMED} more" if len(short) > _NAMED else ""
+    return f"; not measured, for a reference of fewer than {LEAST_DAYS} days: {', '.join(short[:_NAMED])}{more}"
+
+
 def _counted(window: pd.DataFrame, reference: Reference) -> Counted:
     """Count a column; of the label only days and rows on which it has matured."""
     column = reference.cells.column
@@ -101,26 +112,22 @@ def _effect(spec: ModelSpec, column: str) -> float:
 def _together(
     spec: ModelSpec, reference: StoredReference, window: pd.DataFrame, gateways: Gateways
 ) -> tuple[Moved, Mapping[str, float]] | None:
-    """All features at once, with how much each tells; None where the reference is too short to know what chance gives.
-
-    The threshold is the mean of what the reference's own windows give, and of its deviation as much as Student's law has for
-    alpha with as many degrees of freedom as the reference has windows of its own. Fewer rows on a side add their own variance,
-    1/12 (1/n + 1/m) as of the Mann-Whitney statistic.
-    """
-    chance, there = (
-        reference.together,
-        [one for one in spec.features.names if one in reference.sample and one in window],
-    )
-    if chance is None or len(there) < len(spec.features.names):
+    """All features at once, with how much each tells; None where the reference is too short to know what chance gives."""
+    chance = reference.together
+    if chance is None or not all(one in reference.sample and one in window for one in spec.features.names):
         return None
     rows = sample_of(window, spec.drift.sample // 2, spec.training.seed).rename(columns={c.PARTITION: ROW_DAY})
     sample = sample_of(reference.sample, spec.drift.sample // 2, spec.training.seed)
     told = gateways.domain(spec).tell(sample, rows, ROW_DAY)
-    extra = max(0.0, (1 / len(rows) + 1 / len(sample) - 2 / chance.rows) / 12)
-    deviation = math.sqrt((chance.deviation**2 + extra) * (1 + 1 / chance.draws))
-    freedom = max(2, reference.sample[ROW_DAY].nunique() // days_of(spec.drift.window) - 1)
-    threshold = max(chance.mean, 0.5) + deviation * float(student.ppf(1 - _OF_TOGETHER * spec.drift.alpha, freedom))
-    found = Moved(TOGETHER, "together", "roc_auc", told.auc, min(threshold, 1.0), spec.drift.together_effect)
+    threshold = threshold_together(
+        chance,
+        alpha=_OF_TOGETHER * spec.drift.alpha,
+        reference_days=reference.sample[ROW_DAY].nunique(),
+        window_days=days_of(spec.drift.window),
+        reference_rows=len(sample),
+        window_rows=len(rows),
+    )
+    found = Moved(TOGETHER, "together", "roc_auc", told.auc, threshold, spec.drift.together_effect)
     if found.verdict is DriftOutcome.NONE:
         return found, {}
     return found, gateways.domain(spec).tell(sample, rows, ROW_DAY, importance=True).importance
@@ -144,7 +151,8 @@ def _seasonal(
     length, ago = days_of(spec.drift.window), days_of(spec.drift.season)
     keys = [partition.shift(-ago - back).key for back in reversed(range(-length, 2 * length))]
     names = sorted({one.column for one in drifted})
-    there = [key for key in keys if key in gateways.lake.counts(spec.model, SCORES)]
+    published = gateways.lake.counts(spec.model, SCORES)
+    there = [key for key in keys if key in published]
     if len(there) < max(LEAST_DAYS, len(keys) // 2):
         return set()
     past = gateways.lake.read(spec.model, SCORES, partitions=there, columns=[*names, c.PARTITION])

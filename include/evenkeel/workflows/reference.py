@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evenkeel.decisions.calibrated import LEAST_DAYS, Reference
+from evenkeel.decisions.calibrated import LEAST_DAYS, Reference, Together
 from evenkeel.decisions.profile import Cells, Counted
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError
@@ -34,16 +34,6 @@ ROW_DAY = "_row_partition"
 
 _SAMPLED = "_sampled"
 _TOGETHER_DRAWS = 12
-
-
-@dataclass(frozen=True)
-class Together:
-    """What telling two parts of the reference apart gives by chance: ROC AUC over some windows of days, of `rows` a side."""
-
-    mean: float
-    deviation: float
-    draws: int
-    rows: int
 
 
 @dataclass(frozen=True)
