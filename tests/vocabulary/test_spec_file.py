@@ -72,6 +72,11 @@ def test_the_examples_are_sound(path: Path) -> None:
         ),
         ("training.window", 60, "training.window: 60 is not a duration: write a whole number and m, h, d or w"),
         ("training.window", "15d", "training: impossible window: holdout 14d and gap 1d leave nothing to train on"),
+        (
+            "training.candidates",
+            [{"name": "recent", "preset": "logistic", "window": "46d"}],
+            "training: candidate recent asks for a window of 46d, but the training part has 45d",
+        ),
         ("training.schedule", "every monday", "training.schedule: 'every monday' is not a cron expression"),
         ("scoring.shard_rows", "many", "scoring.shard_rows: input should be a valid integer, got 'many'"),
         ("scoring.shard_rows", 0, "scoring.shard_rows: input should be greater than or equal to 1, got 0"),

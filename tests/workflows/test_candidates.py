@@ -84,6 +84,21 @@ def test_a_search_finds_better_than_the_default(train: pd.DataFrame, tmp_path: P
     assert tree.tree_.n_node_samples[0] == len(train)
 
 
+def test_of_two_windows_the_one_that_later_days_bear_out_is_the_better(train: pd.DataFrame, tmp_path: Path) -> None:
+    """Where what was late became early twelve days ago, a tree of the last six days is measured better than one of all days, and
+    its file was fitted on six days.
+    """
+    turned = train.copy()
+    before = turned[c.PARTITION] < "2013-01-13"
+    turned.loc[before, c.LABEL] = 1 - turned.loc[before, c.LABEL]
+    whole = {"name": "whole", "estimator": SHALLOW["estimator"], "params": {"max_depth": 3}}
+    spec, gateways = _house(tmp_path, turned, [whole, whole | {"name": "recent", "window": "6d"}])
+    of_all, of_recent = (fit_candidate(spec, AS_OF, name, gateways) for name in ("whole", "recent"))
+    assert of_recent.value > of_all.value + 0.05
+    estimator, _ = staged_candidate(spec, AS_OF, "recent", gateways)
+    assert estimator[-1].tree_.n_node_samples[0] == 600
+
+
 def test_the_same_training_tries_the_same(train: pd.DataFrame, tmp_path: Path) -> None:
     """Fitted again, a searched candidate is the same in every number (law 1)."""
     spec, gateways = _house(tmp_path, train, [SHALLOW], trials=8)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
+from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError, SourceError, StagingMissingError
+from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows import challenge, train
 from evenkeel.workflows.ledger import Kind
 from evenkeel.workflows.pipelines import run_training
+from evenkeel.workflows.reference import PART, ROW_DAY
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import House
@@ -78,6 +82,26 @@ def test_a_training_that_is_repeated_is_judged_by_the_latency_measured_first(hou
     assert entry.numbers["latency_ms"] is not None
     challenge.evaluate_challenger(spec, instant, house.gateways)
     assert challenge.gate_challenger(spec, instant, house.gateways).numbers == entry.numbers
+
+
+def test_a_candidate_with_a_window_learns_from_its_last_days(house: House) -> None:
+    """What is on record as learnt from, and so the reference, and the run's parameters know six days only; the holdout is the
+    same as ever.
+    """
+    recent = house.spec.training.candidates[1].model_copy(update={"window": timedelta(days=6)})
+    training = house.spec.training.model_copy(update={"candidates": (recent,)})
+    spec, instant = house.spec.model_copy(update={"training": training}), house.at(AS_OF)
+    run_training(spec, instant, house.gateways)
+    whole = house.gateways.staging.get(train.training_run(spec, instant), "train")
+    sets = house.gateways.lake.read("flight_delay", TRAINING_SETS)
+    assert sets is not None
+    learnt = sets[sets[PART] == "train"]
+    assert sorted(learnt[ROW_DAY].unique()) == sorted(whole[c.PARTITION].unique())[-6:]
+    assert len(sets[sets[PART] == "holdout"]) == len(
+        house.gateways.staging.get(train.training_run(spec, instant), "holdout")
+    )
+    version = house.gateways.registry.version("flight_delay", 1)
+    assert house.gateways.registry.run(version.run_id).params["train_rows"] == str(len(learnt))
 
 
 def test_approval_is_not_given_by_a_process(house: House) -> None:

@@ -280,6 +280,8 @@ class Candidate(Part):
     `search` holds the parameters to be tuned, within `training.tuning`; `params` those that are set. `imbalance: balanced`
     weighs rows so that every class weighs the same. `calibration` corrects probabilities on the later part of the training
     rows. `storage: pickle` is for estimators that skops cannot store: their files are loaded by a digest on the ledger only.
+    With a `window` it learns from the last so many days of the training part only; the same estimator under two windows is
+    two candidates, of which the better on later days becomes the challenger.
     """
 
     name: Name
@@ -291,6 +293,7 @@ class Candidate(Part):
     imbalance: Literal["ignore", "balanced"] = "ignore"
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
     storage: Literal["skops", "pickle"] = "skops"
+    window: PositiveDuration | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -341,6 +344,13 @@ class Training(Part):
         names = [candidate.name for candidate in self.candidates]
         if len(set(names)) < len(names):
             raise ValueError(f"candidates must have names of their own, got {', '.join(names)}")
+        whole = self.window - self.holdout - self.gap
+        longer = [one for one in self.candidates if one.window is not None and one.window > whole]
+        if longer and longer[0].window is not None:
+            raise ValueError(
+                f"candidate {longer[0].name} asks for a window of {_days(longer[0].window)}, but the training part has "
+                f"{_days(whole)}: the window of {_days(self.window)} without its holdout and gap; widen training.window"
+            )
         return self
 
 

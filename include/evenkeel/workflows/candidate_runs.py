@@ -11,6 +11,7 @@ import pandas as pd
 from evenkeel.gateways.tuning_plot import search_figure
 from evenkeel.vocabulary.errors import EvenkeelError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
+from evenkeel.vocabulary.partition import duration_text
 from evenkeel.workflows.train import training_run
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def _log_candidate(spec: ModelSpec, as_of: datetime, run_id: str, candidate: Can
     measured |= {"trials": fitted["trials"], "trials.pruned": fitted["pruned"]}
     finite = {key: float(one) for key, one in measured.items() if one is not None and math.isfinite(one)}
     params = {"estimator": candidate.estimator, "encoding": candidate.encoding, "imbalance": candidate.imbalance}
-    params |= {"calibration": candidate.calibration, "storage": candidate.storage, **fitted["params"]}
+    params |= {"calibration": candidate.calibration, "storage": candidate.storage}
+    params |= {} if candidate.window is None else {"window": duration_text(candidate.window)}
+    params |= fitted["params"]
     # The parameters come last: should a search that time cut short be done anew before the end, they may differ.
     registry.log(run_id, metrics=finite, tags={"evenkeel.limited": str(fitted["limited"]).lower()})
     registry.log(run_id, params=params)

@@ -23,6 +23,7 @@ from evenkeel.gateways.estimators import (
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
+from evenkeel.vocabulary.partition import back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,6 +106,7 @@ def fit_whole(
 
     Raises EvenkeelError where the rows do not suffice.
     """
+    frame = learnt_rows(spec, candidate, frame)
     own = {key: one for key, one in (params or {}).items() if key not in candidate.params}
     estimator = build_estimator(candidate, spec.features, spec.training.seed, own)
     balanced = candidate.imbalance == "balanced"
@@ -119,6 +121,14 @@ def fit_whole(
     early, late = _rows(frame, fold.train), _rows(frame, fold.test)
     fitted = fit_estimator(estimator, early, spec.features, early[c.LABEL], balanced=balanced)
     return calibrate(fitted, late, late[c.LABEL], candidate.calibration)
+
+
+def learnt_rows(spec: ModelSpec, candidate: Candidate, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a candidate learns from: all of them, or those of its own window, back from the end of their last day."""
+    if candidate.window is None or frame.empty:
+        return frame
+    end = max(spec.partition(str(key)).end for key in frame[c.PARTITION].unique())
+    return frame[frame[spec.rows.event_time] >= back(end, candidate.window, spec.timezone)]
 
 
 def _tuned(spec: ModelSpec, candidate: Candidate, parts: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> Compared:
@@ -166,7 +176,12 @@ def _measurable(spec: ModelSpec, train: pd.DataFrame) -> list[Fold]:
     folds = _folds(spec, train, spec.training.tuning.folds)
     if spec.task == "regression":
         return list(folds)
-    return [fold for fold in folds if _rows(train, fold.train)[c.LABEL].nunique() > 1]
+    candidates = spec.training.candidates
+    return [
+        fold
+        for fold in folds
+        if all(learnt_rows(spec, one, _rows(train, fold.train))[c.LABEL].nunique() > 1 for one in candidates)
+    ]
 
 
 def _folds(spec: ModelSpec, frame: pd.DataFrame, count: int, share: float = 0.5) -> tuple[Fold, ...]:

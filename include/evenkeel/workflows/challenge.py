@@ -18,6 +18,7 @@ from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.appraisal import appraise
 from evenkeel.workflows.candidate_runs import log_candidates
+from evenkeel.workflows.candidates import learnt_rows
 from evenkeel.workflows.evaluation import (
     baseline_name,
     baseline_predictions,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from evenkeel.decisions.comparison import Predictions
-    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec import Candidate, ModelSpec
     from evenkeel.vocabulary.verdict import Verdict
     from evenkeel.workflows.gateways import Gateways
 
@@ -94,14 +95,15 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     """
     run = training_run(spec, as_of)
     train, holdout = gateways.staging.get(run, "train"), gateways.staging.get(run, "holdout")
-    name, tuning = _best_candidate(spec, run, gateways)
+    best, tuning = _best_candidate(spec, run, gateways)
+    name, learning = best.name, learnt_rows(spec, best, train)
     challenger, size = staged_candidate(spec, as_of, name, gateways)
     predicted = predictions_of(spec, challenger, holdout)
     opponent = _opponent(spec, as_of, train, holdout, predicted.classes, gateways)
     fitted = gateways.staging.get_note(run, f"fitted_{name}")
     threshold = fitted.get("threshold")
     compared = compare_on(spec, holdout, predicted, opponent.predicted, threshold)
-    learnt = _learnt_from(spec, train, holdout, predicted)
+    learnt = _learnt_from(spec, learning, holdout, predicted)
     data_version = content_hash(learnt)[:32]
     training = f"{training_id(spec, as_of)}-{data_version[:8]}"
     held_by = gateways.lake.publish(spec.model, TRAINING_SETS, training, learnt, {"spec": spec.hash})
@@ -126,7 +128,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     record = evaluation_record(compared, opponent.name)
     with _failing(run_id, gateways):
         log_lineage(spec, as_of, run_id, name, learnt, gateways)
-        _log_run(spec, result, challenger, train, fitted["params"], tuning, gateways)
+        _log_run(spec, best, result, challenger, learning, fitted["params"], tuning, gateways)
         if gateways.draws_pages:
             shown = {"challenger": predicted} | (
                 {} if opponent.version is None else {opponent.name: opponent.predicted}
@@ -191,11 +193,12 @@ def _failing(run_id: str, gateways: Gateways) -> Iterator[None]:
         raise
 
 
-def _best_candidate(spec: ModelSpec, run: str, gateways: Gateways) -> tuple[str, dict[str, float]]:
-    names = [candidate.name for candidate in spec.training.candidates]
-    tuning = {name: float(gateways.staging.get_note(run, f"fitted_{name}")["value"]) for name in names}
+def _best_candidate(spec: ModelSpec, run: str, gateways: Gateways) -> tuple[Candidate, dict[str, float]]:
+    candidates = spec.training.candidates
+    tuning = {one.name: float(gateways.staging.get_note(run, f"fitted_{one.name}")["value"]) for one in candidates}
     sign = 1.0 if GREATER_IS_BETTER[spec.promotion.metric] else -1.0
-    return max(names, key=lambda name: sign * tuning[name] if math.isfinite(tuning[name]) else -math.inf), tuning
+    usable = {name: sign * value if math.isfinite(value) else -math.inf for name, value in tuning.items()}
+    return max(candidates, key=lambda one: usable[one.name]), tuning
 
 
 def _opponent(
@@ -257,6 +260,7 @@ def _learnt_from(spec: ModelSpec, train: pd.DataFrame, holdout: pd.DataFrame, pr
 
 def _log_run(
     spec: ModelSpec,
+    candidate: Candidate,
     evaluated: Evaluated,
     challenger: Pipeline,
     train: pd.DataFrame,
@@ -265,7 +269,6 @@ def _log_run(
     gateways: Gateways,
 ) -> None:
     registry, run_id = gateways.registry, evaluated.run_id
-    candidate = next(one for one in spec.training.candidates if one.name == evaluated.candidate)
     measured = {f"holdout.{key}": value for key, value in evaluated.metrics.items()}
     measured |= {f"opponent.{key}": value for key, value in evaluated.opponent_metrics.items()}
     measured |= {f"tuning.{key}": value for key, value in tuning.items()}

@@ -213,6 +213,8 @@ def _candidate(found: _Found) -> tuple[tuple[str, str], ...]:
     candidate = found.candidate
     names = ("name", "preset", "estimator", "encoding", "imbalance", "calibration", "storage")
     facts = [(name, str(candidate[name])) for name in names if candidate.get(name)]
+    if candidate.get("window"):
+        facts.append(("learns from", f"the last {_span(candidate['window'])} of the training part"))
     threshold = found.evaluation.get("threshold")
     return (*facts, ("seed", found.tag("seed")), *([] if threshold is None else [("threshold", f"{threshold:.4f}")]))
 
