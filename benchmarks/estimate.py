@@ -1,4 +1,5 @@
-"""The metric estimated without labels, beside what came true; and how often decay is called where nothing decayed.
+"""The metric estimated without labels, beside what came true; how often decay is called where nothing decayed, and how soon
+where labels stopped following the features while these stayed as they were.
 
     python -m benchmarks.estimate [--trials 200] [--keep FOLDER]
 
@@ -11,7 +12,12 @@ Decay where nothing decayed, of which each verdict is a false one:
     synthetic       days whose level and use of the features wander about a mean (AR(1), 0.7), with a weekly rhythm; the model is
                     the mean relation, the holdout 14 days and the window 14 later ones
 
-`point` is the rule without an interval: the estimate of the fall is beyond the tolerance. Data: flight_delay on the flights of
+`point` is the rule without an interval: the estimate of the fall is beyond the tolerance.
+
+Concept drift: of the same windows' rows, from a day on, a share drawn by chance has its labels dealt anew within each day. So no
+feature moves, nor the share of labels, only what follows from what. The window of 14 days is looked at after some of them.
+
+Data: flight_delay on the flights of
 2013, which take a minute to land and build; --keep keeps them. Everything is seeded.
 """
 
@@ -50,6 +56,9 @@ METRICS = ("roc_auc", "log_loss", "brier", "accuracy")
 LENGTHS = (1, 7, 14)
 TOLERANCES = (0.0, 0.01, 0.05)
 LEVEL = 0.9
+SHARES = (0.1, 0.25, 0.5, 1.0)
+SINCE = (1, 3, 5, 7, 10, 14)
+"""Days after which a window is looked at."""
 
 
 def lives(data: Data) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -120,38 +129,97 @@ def null_falls(spec: ModelSpec, rows: list[pd.DataFrame], trials: int, *, shuffl
     found = []
     for trial in track(range(trials), "shuffled" if shuffled else "synthetic", transient=True):
         rng = np.random.default_rng([7, trial])
-        those = rows[int(rng.integers(len(rows)))]
-        keys = np.unique(those[c.PARTITION])
-        first = int(rng.integers(len(keys) - AFTER + 1))
-        days = keys[first : first + AFTER]
-        dealt = rng.permutation(days) if shuffled else days
-        both = (sample(those, dealt[:HOLDOUT]), sample(those, dealt[HOLDOUT:]))
+        those, days = _drawn(rows, rng, shuffled=shuffled)
+        both = (sample(those, days[:HOLDOUT]), sample(those, days[HOLDOUT:]))
         found.append(measure_fall(spec.task, spec.promotion.metric, *both, alpha=spec.drift.alpha, seed=trial))
     return found
+
+
+def _verdict(found: Fall, tolerance: float) -> DriftOutcome:
+    return judge_decay(
+        metric="roc_auc",
+        found=found,
+        labels=1,
+        days=HOLDOUT,
+        holdout_days=HOLDOUT,
+        min_labels=1,
+        tolerance=tolerance,
+    ).outcome
 
 
 def false_decays(name: str, found: list[Fall], table: Table) -> None:
     """Rows of the table: verdicts by tolerance."""
     for tolerance in TOLERANCES:
-        verdicts = [
-            judge_decay(
-                metric="roc_auc",
-                found=one,
-                labels=1,
-                days=HOLDOUT,
-                holdout_days=HOLDOUT,
-                min_labels=1,
-                tolerance=tolerance,
-            ).outcome
-            for one in found
-        ]
+        verdicts = [_verdict(one, tolerance) for one in found]
         called, trials = sum(one is DriftOutcome.DRIFT for one in verdicts), len(found)
         beyond = sum(one in {DriftOutcome.DRIFT, DriftOutcome.WATCH} for one in verdicts)
         table.add_row(name, str(trials), f"{tolerance:g}", _rate(called, trials), _rate(beyond, trials))
 
 
+def _drawn(rows: list[pd.DataFrame], rng: np.random.Generator, *, shuffled: bool) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows of four weeks, and their days: half are the holdout's, half the window's."""
+    those = rows[int(rng.integers(len(rows)))]
+    keys = np.unique(those[c.PARTITION])
+    first = int(rng.integers(len(keys) - AFTER + 1))
+    days = keys[first : first + AFTER]
+    inside = those[those[c.PARTITION].isin(days)].reset_index(drop=True)
+    return inside, rng.permutation(days) if shuffled else days
+
+
+def dealt_anew(rows: pd.DataFrame, days: np.ndarray, share: float, rng: np.random.Generator) -> pd.DataFrame:
+    """The rows, of which a share of those of some days had their labels dealt anew within the day."""
+    changed = rows.copy()
+    for day in days:
+        those = rows.index[(rows[c.PARTITION] == day) & (rng.random(len(rows)) < share)]
+        changed.loc[those, c.LABEL] = rng.permutation(rows.loc[those, c.LABEL].to_numpy())
+    return changed
+
+
+def delays(
+    spec: ModelSpec, rows: list[pd.DataFrame], share: float, tolerance: float, trials: int, *, shuffled: bool
+) -> list[int | None]:
+    """In each trial after how many days decay is found, or None. After n days the last n of the window are the turned ones."""
+    found: list[int | None] = []
+    for trial in track(range(trials), f"concept {share:.0%}", transient=True):
+        rng = np.random.default_rng([11, trial])
+        before, days = _drawn(rows, rng, shuffled=shuffled)
+        turned = dealt_anew(before, days[HOLDOUT:], share, rng)
+        holdout, after = sample(before, days[:HOLDOUT]), None
+        for since in SINCE:
+            now = turned.where(turned[c.PARTITION].isin(days[-since:]), before)
+            fall = measure_fall(
+                spec.task,
+                spec.promotion.metric,
+                holdout,
+                sample(now, days[HOLDOUT:]),
+                alpha=spec.drift.alpha,
+                seed=trial,
+            )
+            if _verdict(fall, tolerance) is DriftOutcome.DRIFT:
+                after = since
+                break
+        found.append(after)
+    return found
+
+
+def concept(spec: ModelSpec, laws: dict[str, tuple[list[pd.DataFrame], bool]], trials: int) -> Table:
+    """How often and how soon labels that were dealt anew are found."""
+    table = Table("days", "labels dealt anew", "tolerance", "found within 14 days", "median day")
+    table.title = "Concept drift without covariate drift, roc_auc"
+    for name, (rows, shuffled) in laws.items():
+        for share in SHARES:
+            for tolerance in (0.0, 0.05):
+                found = delays(spec, rows, share, tolerance, trials, shuffled=shuffled)
+                days = [HOLDOUT + 1 if one is None else one for one in found]
+                median = float(np.median(days))
+                shown = "-" if median > HOLDOUT else f"{median:g}"
+                called = sum(one is not None for one in found)
+                table.add_row(name, f"{share:.0%}", f"{tolerance:g}", _rate(called, trials), shown)
+    return table
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=200, help="null windows of each law")
     parser.add_argument("--keep", type=Path, help="folder for the flights and their scores")
@@ -170,6 +238,8 @@ def main() -> None:
     drawn = synthetic(data.spec).frame.rename(columns={"_score": c.PREDICTION})
     false_decays("synthetic", null_falls(data.spec, [drawn], asked.trials, shuffled=False), table)
     console.print(table)
+    laws = {"flights, shuffled days": ([one for _, one in found], True), "synthetic": ([drawn], False)}
+    console.print(concept(data.spec, laws, asked.trials))
     console.print(estimates(data, found))
 
 

@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from evenkeel.cli.main import app
 from evenkeel.local.journey import Journey
 from evenkeel.local.rest import AirflowClient, RequestRefusedError
-from evenkeel.local.stack import LocalStack, running
 from evenkeel.vocabulary.approval import APPROVE, KEEP
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from evenkeel.local.stack import LocalStack
     from evenkeel.workflows.ledger import Entry
 
 pytestmark = pytest.mark.e2e
@@ -45,28 +45,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(project: Path) -> Iterator[LocalStack]:
-    with running(project / ".evenkeel", project) as up:
-        yield up
-
-
-@pytest.fixture(scope="module")
-def client(stack: LocalStack) -> Iterator[AirflowClient]:
-    with stack.client() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def journey(client: AirflowClient) -> Journey:
     one = Journey(client, MODEL, "America/New_York", print)
     one.begin()
     return one
-
-
-@pytest.fixture
-def gateways(stack: LocalStack, project: Path) -> Gateways:
-    home = project / ".evenkeel"
-    return Gateways(Settings(project, home, str(home / "lake"), str(home / "data"), f"sqlite:///{home / 'mlflow.db'}"))
 
 
 def test_a_first_training_is_promoted(journey: Journey, client: AirflowClient, gateways: Gateways) -> None:

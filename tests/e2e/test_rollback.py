@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+import yaml
 from tests.e2e.scratch_project import MODEL, TURNED_FROM, TURNED_TRAINING, make_turned_project
+from tests.receivers import TOKEN, webhook
 
 from evenkeel.local.journey import Journey
-from evenkeel.local.stack import LocalStack, running
-from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec_file import find_spec
-from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Kind, barred
 from evenkeel.workflows.retrain import signal_id
 
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from tests.receivers import Webhook
+
     from evenkeel.local.rest import AirflowClient
     from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
 
 pytestmark = pytest.mark.e2e
 
@@ -33,24 +35,26 @@ LAST_DAY = TURNED_FROM + timedelta(days=6)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_turned_project(tmp_path_factory.mktemp("turned"))
-
-
-@pytest.fixture(scope="module")
-def stack(project: Path) -> Iterator[LocalStack]:
-    with running(project / ".evenkeel", project) as up:
-        yield up
-
-
-@pytest.fixture(scope="module")
-def client(stack: LocalStack) -> Iterator[AirflowClient]:
-    with stack.client() as one:
+def received() -> Iterator[Webhook]:
+    """Who is told."""
+    with webhook() as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def journey(client: AirflowClient, doors: Gateways, project: Path) -> Journey:
+def project(tmp_path_factory: pytest.TempPathFactory, received: Webhook) -> Iterator[Path]:
+    """A model whose champion decays, with somebody to be told of it through a webhook."""
+    root = make_turned_project(tmp_path_factory.mktemp("turned"))
+    file = root / "config" / "models" / f"{MODEL}.yaml"
+    route = {"kind": "webhook", "connection": "evenkeel_webhook", "about": ["decay", "rolled_back", "needs_person"]}
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"alerts": {"routes": [route]}}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_EVENKEEL_WEBHOOK", received.connection)
+        yield root
+
+
+@pytest.fixture(scope="module")
+def journey(client: AirflowClient, gateways: Gateways, project: Path) -> Journey:
     """Two champions; the second learnt from days when late was called on time at one airport and scores when that is over."""
     one = Journey(client, MODEL, "America/New_York", print)
     one.begin()
@@ -61,22 +65,10 @@ def journey(client: AirflowClient, doors: Gateways, project: Path) -> Journey:
         (TURNED_FROM - TURNED_TRAINING).days
     ):  # what the first champion signalled is not what this is about
         day = TURNED_TRAINING + timedelta(days=number)
-        put_check(doors, spec, day, drift="none")
+        put_check(gateways, spec, day, drift="none")
     one.score(TURNED_FROM - timedelta(days=5), TURNED_FROM - timedelta(days=1))
     one.live(TURNED_FROM, LAST_DAY)
     return one
-
-
-@pytest.fixture(scope="module")
-def doors(stack: LocalStack, project: Path) -> Gateways:
-    home = project / ".evenkeel"
-    return Gateways(Settings(project, home, str(home / "lake"), str(home / "data"), f"sqlite:///{home / 'mlflow.db'}"))
-
-
-@pytest.fixture
-def gateways(journey: Journey, doors: Gateways) -> Gateways:
-    """The same doors, once the story has been told."""
-    return doors
 
 
 def put_check(gateways: Gateways, spec: ModelSpec, day: date, *causes: str, drift: str) -> datetime:
@@ -129,6 +121,25 @@ def test_a_decayed_champion_is_rolled_back_by_itself(
     champions = gateways.lake.read(MODEL, "scores", partitions=[LAST_DAY.isoformat()])
     assert champions is not None
     assert set(champions["_model_version"]) == {1}
+
+
+def test_the_person_on_call_was_told_of_the_decay_and_of_the_rollback(
+    journey: Journey, received: Webhook, gateways: Gateways
+) -> None:
+    """Once each, with the connection's secret: that the second champion decayed, that the first took over, the cause, the
+    numbers of the verdict, the account and the links.
+    """
+    told = {(one["what"], one["champion"]): one for one in received.messages}
+    assert len(told) == len(received.messages)
+    assert set(told) >= {("decay", 2), ("rolled_back", 1)}
+    assert set(received.tokens) == {f"Bearer {TOKEN}"}
+    (rollback,) = [one for one in gateways.ledger.entries(MODEL) if one.kind is Kind.ROLLED_BACK]
+    alert = told["rolled_back", 1]
+    print(json.dumps(alert, indent=1))
+    assert alert["reason"] == rollback.reason
+    assert alert["numbers"]["gain_low"] > 0
+    assert "roc_auc" in told["decay", 2]["reason"]
+    assert all(one["links"] for one in told.values())
 
 
 def test_every_signal_has_its_answer_and_the_other_days_keep_their_champion(
