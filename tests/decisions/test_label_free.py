@@ -122,6 +122,19 @@ def test_the_truth_lies_in_the_interval_as_often_as_it_says() -> None:
     assert 0.8 <= found_in(range(100)) <= 0.99
 
 
+def test_an_estimate_promises_nothing_that_cannot_be() -> None:
+    """The interval of a ROC AUC near one ends at one, however much the holdout's days differ."""
+    known, window = two_classes(1, 4, wander=3.0, sharp=9.0), two_classes(2, 2, sharp=9.0)
+    sharper = Predictions(1 / (1 + (1 / known.predicted.values - 1) ** 9))
+    error = estimation_error("binary", "roc_auc", known, sharper, seed=1)
+    assert error is not None
+    said = Predictions(1 / (1 + (1 / window.predicted.values - 1) ** 9))
+    estimate = estimate_without_labels("binary", "roc_auc", said, said, window.days, error, alpha=0.05)
+    assert estimate is not None
+    assert estimate.value > 0.9
+    assert estimate.high == 1.0
+
+
 def test_another_concept_is_outside_of_it() -> None:
     """Labels that flip are what it cannot see beforehand: the truth is then outside, which is how it is found out."""
     assert found_in(range(100, 110), flip=True) == 0

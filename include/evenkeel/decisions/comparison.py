@@ -7,7 +7,7 @@ the gain, and rows of one day are not taken for independent ones.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -164,6 +164,4 @@ class _Draws:
         there = drawn[np.isfinite(drawn)]
         if len(there) < (1 - _UNDEFINED) * len(drawn):
             return None
-        found = estimate_of_draws(value, there, self._days, length, self._level)
-        low, high = possible
-        return replace(found, low=max(low, found.low), high=min(high, found.high))
+        return estimate_of_draws(value, there, self._days, length, self._level).within(possible)

@@ -9,7 +9,7 @@ import numpy as np
 
 from evenkeel.decisions.day_statistics import PLAIN, Terms, metric_of_days
 from evenkeel.decisions.uncertainty import Drawn, block_length, difference_of_draws, estimate_of_draws, weights_of_days
-from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, Task
+from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, Task, range_of
 from evenkeel.vocabulary.verdict import DriftOutcome, DriftVerdict
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def measure_fall(
     if before is not None and now is not None:
         better = GREATER_IS_BETTER[metric]
         fall = difference_of_draws(before, now, level) if better else difference_of_draws(now, before, level)
-    return Fall(_estimate(before, level), _estimate(now, level), fall)
+    return Fall(_estimate(metric, before, level), _estimate(metric, now, level), fall)
 
 
 def judge_decay(
@@ -180,7 +180,8 @@ def draw_metric(
     return Drawn(value, there, days)
 
 
-def _estimate(drawn: Drawn | None, level: float) -> Estimate | None:
+def _estimate(metric: str, drawn: Drawn | None, level: float) -> Estimate | None:
     if drawn is None:
         return None
-    return estimate_of_draws(drawn.value, drawn.draws, drawn.days, block_length(drawn.days), level)
+    found = estimate_of_draws(drawn.value, drawn.draws, drawn.days, block_length(drawn.days), level)
+    return found.within(range_of(metric))

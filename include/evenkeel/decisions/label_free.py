@@ -29,6 +29,7 @@ from evenkeel.decisions.day_statistics import PLAIN, Terms, metric_of_days
 from evenkeel.decisions.decay import LEAST_DAYS, draw_metric
 from evenkeel.decisions.uncertainty import block_length, estimate_of_draws
 from evenkeel.vocabulary.estimate import Estimate
+from evenkeel.vocabulary.metrics import range_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +147,7 @@ def estimate_without_labels(
 
     It is a prediction interval. With P days behind the error and D days to estimate, an error that is independent from block to
     block of days has sqrt(1 + P / D) times the spread that the draws of P days have: that of the D days, and that of what was
-    learnt from P. Few blocks widen it as in `uncertainty.mean_of_days`.
+    learnt from P. Few blocks widen it as in `uncertainty.mean_of_days`. It ends where the metric does.
 
     Args:
         task: binary or multiclass.
@@ -169,7 +170,8 @@ def estimate_without_labels(
     length = block_length(error.days)
     off = estimate_of_draws(0.0, error.draws, error.days, length, 1 - 2 * alpha)
     wider = np.sqrt(1 + error.days / len(keys))
-    return Estimate(value, value + off.low * wider, value + off.high * wider, len(keys))
+    found = Estimate(value, value + off.low * wider, value + off.high * wider, len(keys))
+    return found.within(range_of(metric))
 
 
 def _isotonic(known: Floats, truth: Floats, predicted: Floats) -> Floats:

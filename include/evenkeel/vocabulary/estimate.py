@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -13,3 +13,8 @@ class Estimate:
     low: float
     high: float
     days: int
+
+    def within(self, possible: tuple[float, float]) -> Estimate:
+        """The same, its interval cut to the least and the greatest value that there can be."""
+        least, most = possible
+        return replace(self, low=max(least, self.low), high=min(most, self.high))
