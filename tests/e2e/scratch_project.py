@@ -31,7 +31,7 @@ _LAST = date(2013, 2, 20)
 _PROJECT = Path(__file__).parents[2]
 
 
-def make_project(root: Path, *, patience: str = "1m") -> Path:
+def make_project(root: Path, *, patience: str = "2m") -> Path:
     """Fill `root` with a project of one model, and the same again with approval and with a shadow, whose windows are short, and
     seven weeks of flights, flipped from a day on. `patience` is how long an approval is waited for.
     """

@@ -423,7 +423,7 @@ def test_one_is_rejected_and_nobody_answers_about_another(
     assert (no.kind, no.actor, no.verdict) == (Kind.KEPT, "airflow:admin", "pass")
     assert no.reason.endswith("; rejected by admin: not before the holiday")
     assert (silence.kind, silence.actor, silence.verdict) == (Kind.KEPT, "airflow:nobody in time", "pass")
-    assert silence.reason.endswith("; nobody answered within 1m")
+    assert silence.reason.endswith("; nobody answered within 2m")
     champion = gateways.ledger.champion(ASKED, no.effective_at)
     assert champion == first
     assert gateways.registry.champion_alias(ASKED) == 1
