@@ -17,8 +17,7 @@ Decay where nothing decayed, of which each verdict is a false one:
 Concept drift: of the same windows' rows, from a day on, a share drawn by chance has its labels dealt anew within each day. So no
 feature moves, nor the share of labels, only what follows from what. The window of 14 days is looked at after some of them.
 
-Data: flight_delay on the flights of
-2013, which take a minute to land and build; --keep keeps them. Everything is seeded.
+Data: flight_delay on the flights of 2013, which take a minute to land and build; --keep keeps them. Everything is seeded.
 """
 
 from __future__ import annotations

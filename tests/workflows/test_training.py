@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from evenkeel.decisions.reproduction import Sameness
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError, SourceError, StagingMissingError
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows import challenge, train
 from evenkeel.workflows.ledger import Kind
+from evenkeel.workflows.model_card import model_card
 from evenkeel.workflows.pipelines import run_training
 from evenkeel.workflows.reference import PART, ROW_DAY
+from evenkeel.workflows.reproduce import reproduce
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import House
@@ -86,7 +89,7 @@ def test_a_training_that_is_repeated_is_judged_by_the_latency_measured_first(hou
 
 def test_a_candidate_with_a_window_learns_from_its_last_days(house: House) -> None:
     """What is on record as learnt from, and so the reference, and the run's parameters know six days only; the holdout is the
-    same as ever.
+    same as ever. The card says so, and the version is made again from them, bit for bit (law 16).
     """
     recent = house.spec.training.candidates[1].model_copy(update={"window": timedelta(days=6)})
     training = house.spec.training.model_copy(update={"candidates": (recent,)})
@@ -102,6 +105,10 @@ def test_a_candidate_with_a_window_learns_from_its_last_days(house: House) -> No
     )
     version = house.gateways.registry.version("flight_delay", 1)
     assert house.gateways.registry.run(version.run_id).params["train_rows"] == str(len(learnt))
+    card = model_card("flight_delay", 1, house.gateways)
+    assert ("learns from", "the last 6 days of the training part") in card.candidate
+    again = reproduce("flight_delay", 1, house.gateways, lambda *_: None, here=True)
+    assert again.result.sameness is Sameness.BITS, again
 
 
 def test_approval_is_not_given_by_a_process(house: House) -> None:

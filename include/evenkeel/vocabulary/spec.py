@@ -345,12 +345,12 @@ class Training(Part):
         if len(set(names)) < len(names):
             raise ValueError(f"candidates must have names of their own, got {', '.join(names)}")
         whole = self.window - self.holdout - self.gap
-        longer = [one for one in self.candidates if one.window is not None and one.window > whole]
-        if longer and longer[0].window is not None:
-            raise ValueError(
-                f"candidate {longer[0].name} asks for a window of {_days(longer[0].window)}, but the training part has "
-                f"{_days(whole)}: the window of {_days(self.window)} without its holdout and gap; widen training.window"
-            )
+        for one in self.candidates:
+            if one.window is not None and one.window > whole:
+                raise ValueError(
+                    f"candidate {one.name} asks for a window of {_days(one.window)}, but the training part has {_days(whole)}: "
+                    f"the window of {_days(self.window)} without its holdout and gap; widen training.window"
+                )
         return self
 
 
