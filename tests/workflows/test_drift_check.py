@@ -292,3 +292,8 @@ def test_what_was_so_a_season_ago_is_no_drift(trained: House) -> None:
     first, second = (measure_drift(spec, last, trained.gateways) for spec in (trained.spec, seasonal))
     assert ("distance" in first.causes, "distance" in second.causes) == (True, False)
     assert "as it was 5 days before: " in second.reason
+
+
+def test_what_a_short_reference_cannot_measure_is_named(trained: House) -> None:
+    """Scores are known of the holdout only: where that has fewer than seven days, the reason says they are not measured."""
+    assert "; not measured, for a reference of fewer than 7 days: _prediction" in check(scored(trained)).reason
