@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _TREES = {"max_iter": 30, "max_leaf_nodes": 8, "min_samples_leaf": 20, "early_stopping": False}
+
+_BINS = 250
+_NO_VALUE = -1.0
+"""Below every bin and category: the trees refuse a column that is null on all the rows they learn from."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,10 @@ class DomainClassifier:
             if len(np.unique(labels[learn])) < 2 or len(np.unique(labels[ask])) < 2:
                 continue
             model = HistGradientBoostingClassifier(random_state=self._seed, class_weight="balanced", **_TREES)
-            model.fit(features[learn], labels[learn])
+            with threadpool_limits(
+                1, "openmp"
+            ):  # scikit-learn's threads wait for each other at every one of many columns
+                model.fit(features[learn], labels[learn])
             said[ask] = model.predict_proba(features[ask])[:, 1]
             if importance:
                 whole = roc_auc_score(labels[ask], said[ask])
@@ -120,14 +128,27 @@ class DomainClassifier:
         columns = []
         for name in self._numeric:
             numbers = np.concatenate([one[name].to_numpy(dtype=float) for one in (reference, window)])
-            columns.append(np.where(np.isfinite(numbers), numbers, np.nan))
+            columns.append(_binned(numbers))
         for name in self._categorical:
             known = reference[name].dropna().astype(str).value_counts()
             ordered = pd.Index(sorted(known.index, key=lambda one: (-known[one], one)))
             both = pd.concat([reference[name], window[name]]).astype("object")
             codes = ordered.get_indexer(pd.Index(both.map(str, na_action="ignore"))).astype(float)
-            columns.append(np.where(both.isna(), np.nan, np.where(codes < 0, len(ordered), codes)))
+            columns.append(np.where(both.isna(), _NO_VALUE, np.where(codes < 0, len(ordered), codes)))
         return np.column_stack(columns).astype(float)
+
+
+def _binned(numbers: Floats) -> Floats:
+    """The bin of each number between quantiles of all.
+
+    The trees bin too, once a fit, and with weighted rows by a walk over the rows for every bin of every column. Of so few values
+    they take each for a bin.
+    """
+    finite = np.isfinite(numbers)
+    if not finite.any():
+        return np.full(len(numbers), _NO_VALUE)
+    cuts = np.unique(np.quantile(numbers[finite], np.linspace(0, 1, _BINS + 1)[1:-1]))
+    return np.where(finite, np.searchsorted(cuts, numbers, side="left").astype(float), _NO_VALUE)
 
 
 def _halves(days: NDArray[np.generic]) -> NDArray[np.int64]:
