@@ -319,6 +319,32 @@ def test_rows_come_in_the_order_of_their_partitions(tmp_path: Path) -> None:
     assert again["_partition"].tolist() == [day for day in sorted(days) for _ in range(2)]
 
 
+def test_a_sample_is_an_even_share_and_the_same_by_its_seed(tmp_path: Path) -> None:
+    """A tenth of each day, of the rows a condition leaves; a day's rows are the same whichever others are asked for."""
+    lake = Lake(str(tmp_path))
+    for day in ("2013-04-01", "2013-04-02"):
+        rows = pd.DataFrame({"n": range(20_000), "version": [1, 2] * 10_000})
+        lake.publish("m", "scores", day, rows, {})
+
+    def drawn(*days: str, seed: int = 7, share: float = 0.1) -> pd.DataFrame:
+        first = pads.field("version") == 1
+        found = lake.sample("m", "scores", partitions=days, share=share, seed=seed, where=first)
+        assert found is not None
+        return found
+
+    both, second = drawn("2013-04-01", "2013-04-02"), drawn("2013-04-02")
+    assert set(both["version"]) == {1}
+    for _, rows in both.groupby("_partition"):
+        assert 900 < len(rows) < 1_100
+        assert 4_500 < (rows["n"] < 10_000).mean() * 10_000 < 5_500
+        assert rows["n"].is_unique
+    assert both[both["_partition"] == "2013-04-02"].reset_index(drop=True).equals(second)
+    assert not second["n"].equals(drawn("2013-04-01")["n"]), "each day has draws of its own"
+    assert not second["n"].equals(drawn("2013-04-02", seed=8)["n"])
+    assert len(drawn("2013-04-01", share=1.0)) == 10_000
+    assert lake.sample("m", "nothing", partitions=["2013-04-01"], share=0.1, seed=7) is None
+
+
 def test_a_commit_says_what_was_published_and_by_whom(tmp_path: Path) -> None:
     """The history of a table holds, newest first, partition, rows, content and what the writer said; other commits are none."""
     lake = Lake(str(tmp_path))

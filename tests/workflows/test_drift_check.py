@@ -24,6 +24,7 @@ from evenkeel.workflows.status import model_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.check_window import Measured
     from evenkeel.workflows.drift_check import Recorded
     from tests.workflows.conftest import House
@@ -297,3 +298,23 @@ def test_what_was_so_a_season_ago_is_no_drift(trained: House) -> None:
 def test_what_a_short_reference_cannot_measure_is_named(trained: House) -> None:
     """Scores are known of the holdout only: where that has fewer than seven days, the reason says they are not measured."""
     assert "; not measured, for a reference of fewer than 7 days: _prediction" in check(scored(trained)).reason
+
+
+def test_of_many_rows_a_share_of_each_day_is_looked_at_with_its_own_labels(trained: House) -> None:
+    """More than `drift.daily_rows` rows a day: the same share of each, the same at every time, with the label each row has."""
+    scored(trained)
+    partition = trained.spec.partition(DAYS[-1])
+    few = trained.spec.model_copy(update={"drift": trained.spec.drift.model_copy(update={"daily_rows": 200})})
+
+    def looked_at(spec: ModelSpec) -> pd.DataFrame:
+        gather_window(spec, partition, trained.gateways)
+        return trained.gateways.staging.get(check_run(spec, partition), "scored")
+
+    whole, share, again = looked_at(trained.spec), looked_at(few), looked_at(few)
+    assert share.equals(again)
+    days = share.groupby("_partition").size() / whole.groupby("_partition").size()
+    assert days.between(0.15, 0.35).all()
+    found = share.merge(whole, on="flight_id", suffixes=("", "_whole"), validate="one_to_one")
+    assert len(found) == len(share)
+    assert found["_label"].equals(found["_label_whole"])
+    assert 0 < found["_label"].notna().mean() < 1

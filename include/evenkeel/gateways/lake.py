@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -195,6 +196,35 @@ class Lake:
                 f"table {uri}: version {version} cannot be read; the latest is {present.version()}, and what was replaced is "
                 "kept for the model's `history`"
             ) from error
+        return found
+
+    def sample(
+        self,
+        model: str,
+        table: str,
+        *,
+        partitions: Sequence[str],
+        share: float,
+        seed: int,
+        where: pads.Expression | None = None,
+    ) -> pd.DataFrame | None:
+        """About that share of the rows of some partitions, each drawn by chance; None where the table does not exist yet.
+
+        Drawn as they are read, so that however many rows there are, a few batches of them are in memory. The same seed draws the
+        same rows of a partition, whichever others are asked for.
+        """
+        present = self._open(self.table_uri(model, table))
+        if present is None:
+            return None
+        dataset = _dataset(present)
+        drawn: list[pa.RecordBatch] = []
+        for key in partitions:
+            mine = pads.field(c.PARTITION) == key
+            condition = mine if where is None else mine & where
+            rng = np.random.default_rng([seed, *key.encode()])
+            batches = dataset.to_batches(filter=condition, batch_readahead=2, fragment_readahead=1)
+            drawn += [batch.filter(pa.array(rng.random(len(batch)) < share)) for batch in batches]
+        found: pd.DataFrame = pa.Table.from_batches(drawn, schema=dataset.schema).to_pandas()
         return found
 
     def commits(self, model: str, table: str, partition: str | None = None) -> list[Commit]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow.dataset as pads
 
 from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.evaluation import evaluate
@@ -62,15 +64,18 @@ def scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gat
     """What a version scored in some partitions; where they hold more than `drift.daily_rows` a day, the same share of each."""
     there = gateways.lake.counts(spec.model, SCORES)
     present = [key for key in keys if key in there]
-    rows = sum(there[key] for key in present)
-    most = spec.drift.daily_rows * len(keys)
-    parts = []
-    for group in [present] if rows <= most else [[key] for key in present]:  # many rows are never all in memory
-        scores = gateways.lake.read(spec.model, SCORES, partitions=group) if group else None
-        if scores is not None:
-            mine = scores[scores[c.MODEL_VERSION] == champion]
-            parts.append(mine if rows <= most else mine.sample(frac=most / rows, random_state=spec.training.seed))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if not present:
+        return pd.DataFrame()
+    rows, most = sum(there[key] for key in present), spec.drift.daily_rows * len(keys)
+    mine = pads.field(c.MODEL_VERSION) == champion
+    read = partial(gateways.lake.read, spec.model, SCORES, partitions=present, where=mine)
+    if rows > most:
+        seed = spec.training.seed
+        read = partial(
+            gateways.lake.sample, spec.model, SCORES, partitions=present, where=mine, share=most / rows, seed=seed
+        )
+    scores = read()
+    return pd.DataFrame() if scores is None else scores
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -55,14 +55,15 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
     A label is there once it has matured (the labels that are known earlier are a biased sample: flights that arrive on time
     are known before those that are late), is known, and has landed. Of several of one key the one that landed last counts.
 
-    Raises SourceError where the label source holds a key twice.
+    Raises SourceError where the label source holds one of the frame's keys twice.
     """
     if frame.empty:
         return frame.assign(**{c.LABEL: pd.Series(dtype="object" if spec.task == "multiclass" else "float64")})
     key = list(spec.rows.key)
     # Of whole partitions: in the hour that comes twice, a row and its label may be read as an hour apart.
     first, last = (spec.partition(str(one)) for one in (frame[c.PARTITION].min(), frame[c.PARTITION].max()))
-    found = sources.read(spec.label, first.start, last.end, as_of, spec.timezone)
+    found = sources.read(spec.label, first.start, last.end, as_of, spec.timezone, among=frame[key])
+    found = found[_may_be_among(found, frame, key)]
     matured = found[spec.label.event_time] + spec.label.maturation <= as_of  # `known_after` is never longer
     known = _there(found[matured], spec.label, as_of, key)
     twice = known.duplicated(key)
@@ -74,6 +75,11 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
     labels = known[[*key, spec.label.column]].rename(columns={spec.label.column: c.LABEL}).dropna(subset=[c.LABEL])
     labels[c.LABEL] = _as_label(spec, labels[c.LABEL])
     return frame.drop(columns=c.LABEL, errors="ignore").merge(labels, on=key, how="left", validate="many_to_one")
+
+
+def _may_be_among(found: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> pd.Series[bool]:
+    """Rows of which each key column holds a value of the frame's."""
+    return pd.concat([found[name].isin(frame[name]) for name in key], axis=1).all(axis=1)
 
 
 def _as_label(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
