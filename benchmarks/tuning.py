@@ -28,8 +28,8 @@ from evenkeel.vocabulary.metrics import GREATER_IS_BETTER
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.presets import PRESETS
 from evenkeel.vocabulary.settings import Settings
-from evenkeel.vocabulary.spec import Candidate
 from evenkeel.vocabulary.spec_file import load_spec
+from evenkeel.vocabulary.spec_training import Candidate
 from evenkeel.workflows.candidates import Compared, compare_candidate, fit_whole
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.train import extract_window, split_window, training_run, validate_window

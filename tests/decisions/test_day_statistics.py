@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evenkeel.decisions.day_statistics import Terms, measured_metrics, metric_of_days, row_losses
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary.metrics import METRICS_OF_TASK
-from evenkeel.vocabulary.spec import Costs
+from evenkeel.vocabulary.spec_training import Costs
 
 if TYPE_CHECKING:
     from evenkeel.vocabulary.metrics import Task

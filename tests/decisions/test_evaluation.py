@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.decisions.evaluation import baseline, evaluate, evaluate_classes
 from evenkeel.vocabulary.metrics import GREATER_IS_BETTER, METRICS_OF_TASK, gain
-from evenkeel.vocabulary.spec import Costs
+from evenkeel.vocabulary.spec_training import Costs
 
 
 def test_binary_metrics_by_hand() -> None:

@@ -9,7 +9,7 @@ import pytest
 from evenkeel.decisions.comparison import Comparison, SliceMeasured
 from evenkeel.decisions.promotion import Cost, judge_challenger
 from evenkeel.vocabulary.estimate import Estimate
-from evenkeel.vocabulary.spec import Promotion
+from evenkeel.vocabulary.spec_training import Promotion
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 
 RULES: dict[str, Any] = {"metric": "roc_auc", "margin": 0.002}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.decisions.retraining import Check, Ending, Launched, Reply, decide_retraining
-from evenkeel.vocabulary.spec import Cap, Retraining
+from evenkeel.vocabulary.spec_monitoring import Cap, Retraining
 from evenkeel.vocabulary.verdict import DriftOutcome
 
 START = datetime(2013, 5, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from evenkeel.decisions.threshold import NEVER, answers_at, choose_threshold, cost_at, cost_curve
-from evenkeel.vocabulary.spec import Costs
+from evenkeel.vocabulary.spec_training import Costs
 
 LABELS = np.array([0, 1, 0, 1, 1])
 PREDICTED = np.array([0.1, 0.3, 0.4, 0.6, 0.9])

@@ -20,7 +20,8 @@ from evenkeel.gateways.estimators import (
 )
 from evenkeel.gateways.model_file import dump_estimator, load_estimator
 from evenkeel.vocabulary.errors import EvenkeelError, SpecError
-from evenkeel.vocabulary.spec import Candidate, Features
+from evenkeel.vocabulary.spec_tables import Features
+from evenkeel.vocabulary.spec_training import Candidate
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

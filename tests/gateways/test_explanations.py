@@ -16,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.gateways.explanations import explain_by_permutation, explain_by_shap
-from evenkeel.vocabulary.spec import Candidate, Features
+from evenkeel.vocabulary.spec_tables import Features
+from evenkeel.vocabulary.spec_training import Candidate
 
 FEATURES = Features(numeric=("x", "noise"), categorical=("kind", "kind_x"))
 

@@ -21,7 +21,7 @@ from evenkeel.gateways.measured_plots import (
 )
 from evenkeel.gateways.plots import evaluation_figures
 from evenkeel.vocabulary.estimate import Estimate
-from evenkeel.vocabulary.spec import Costs
+from evenkeel.vocabulary.spec_training import Costs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

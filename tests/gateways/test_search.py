@@ -11,7 +11,7 @@ import pytest
 
 from evenkeel.gateways.search import Found, search_params
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.spec import Choices, Range
+from evenkeel.vocabulary.spec_training import Choices, Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from evenkeel.gateways.lake import Lake
 from evenkeel.gateways.sources import Sources
 from evenkeel.vocabulary.errors import SourceError, TransientError
 from evenkeel.vocabulary.partition import Partition
-from evenkeel.vocabulary.spec import Table
+from evenkeel.vocabulary.spec_tables import Table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,8 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError
 from evenkeel.vocabulary.partition import parse_instant
 from evenkeel.vocabulary.settings import Settings
-from evenkeel.vocabulary.spec import ModelSpec, Shadow
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.vocabulary.spec_training import Shadow
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows import (
     challenge,

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from evenkeel.decisions.sequential import ShadowOutcome, judge_shadow_days
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.spec import Shadow
+from evenkeel.vocabulary.spec_training import Shadow
 from evenkeel.vocabulary.tables import SCORES, SHADOW_SCORES
 from evenkeel.workflows.ledger import TERM, Entry, Kind, champion_of
 from evenkeel.workflows.pipelines import run_scoring

@@ -13,7 +13,8 @@ import yaml
 
 from evenkeel.cli.main import app
 from evenkeel.vocabulary.settings import VARIABLES
-from evenkeel.vocabulary.spec import EVERYTHING, ModelSpec
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.vocabulary.spec_fields import EVERYTHING
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from evenkeel.vocabulary.spec import AlertRoute
+    from evenkeel.vocabulary.spec_monitoring import AlertRoute
 
 MODEL = "flight_delay"
 RUN = f"{MODEL}_drift_check/scheduled__2013-04-01"

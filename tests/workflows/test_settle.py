@@ -12,7 +12,8 @@ import pytest
 
 from evenkeel.decisions.retraining import DECAY
 from evenkeel.vocabulary.errors import GateRefusedError
-from evenkeel.vocabulary.spec import Candidate, Retraining
+from evenkeel.vocabulary.spec_monitoring import Retraining
+from evenkeel.vocabulary.spec_training import Candidate
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.ledger import Kind, barred
 from evenkeel.workflows.needs import scoring_needs

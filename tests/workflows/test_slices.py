@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evenkeel.vocabulary.spec import Evaluation
+from evenkeel.vocabulary.spec_training import Evaluation
 from evenkeel.workflows import train
 from evenkeel.workflows.pipelines import run_scoring
 from evenkeel.workflows.replay_frames import frames_hash

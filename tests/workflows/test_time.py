@@ -18,7 +18,8 @@ from evenkeel.gateways.sources import Sources
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import SourceError
 from evenkeel.vocabulary.partition import Partition, back, partitions_between
-from evenkeel.vocabulary.spec import ModelSpec, Rows
+from evenkeel.vocabulary.spec import ModelSpec
+from evenkeel.vocabulary.spec_tables import Rows
 from evenkeel.workflows import train
 from evenkeel.workflows.frame import add_labels, build_frame
 from evenkeel.workflows.pipelines import run_scoring

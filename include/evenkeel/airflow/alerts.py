@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
 
     from evenkeel.vocabulary.settings import Settings
-    from evenkeel.vocabulary.spec import AlertRoute
+    from evenkeel.vocabulary.spec_monitoring import AlertRoute
     from evenkeel.workflows.alerts import Alert
 
 _SECONDS = 30

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evenkeel.vocabulary.spec import Costs
+    from evenkeel.vocabulary.spec_training import Costs
 
     Floats = NDArray[np.float64]
     OfWeights = Callable[[Floats], Floats]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evenkeel.vocabulary.metrics import Task
-    from evenkeel.vocabulary.spec import Costs
+    from evenkeel.vocabulary.spec_training import Costs
 
     Metric = Callable[[NDArray[np.generic], NDArray[np.float64]], float]
 

@@ -16,7 +16,7 @@ from evenkeel.vocabulary.verdict import Outcome, Verdict
 if TYPE_CHECKING:
     from evenkeel.decisions.comparison import Comparison
     from evenkeel.vocabulary.estimate import Estimate
-    from evenkeel.vocabulary.spec import Promotion
+    from evenkeel.vocabulary.spec_training import Promotion
 
     Numbers = dict[str, float | int | None]
 

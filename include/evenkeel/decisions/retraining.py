@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from evenkeel.vocabulary.spec import Retraining
+    from evenkeel.vocabulary.spec_monitoring import Retraining
 
 DECAY = "decay"
 """The cause of a signal that performance gave; those that drift gave are the names of what moved."""

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from evenkeel.vocabulary.spec import Costs
+    from evenkeel.vocabulary.spec_training import Costs
 
 NEVER = float(np.nextafter(1.0, 2.0))
 """The threshold that no probability reaches: every answer is no."""

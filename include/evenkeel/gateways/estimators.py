@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from evenkeel.vocabulary.errors import EvenkeelError, FeatureError, SpecError
-from evenkeel.vocabulary.spec import Range
+from evenkeel.vocabulary.spec_training import Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evenkeel.vocabulary.metrics import Task
-    from evenkeel.vocabulary.spec import Candidate, Features
+    from evenkeel.vocabulary.spec_tables import Features
+    from evenkeel.vocabulary.spec_training import Candidate
 
 _NAMED = 10
 """How many missing features a message names before it only counts."""

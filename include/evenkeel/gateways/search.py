@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 
 from evenkeel.vocabulary.errors import EvenkeelError
-from evenkeel.vocabulary.spec import Range
+from evenkeel.vocabulary.spec_training import Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
 
-    from evenkeel.vocabulary.spec import Choices
+    from evenkeel.vocabulary.spec_training import Choices
 
 log = logging.getLogger(__name__)
 

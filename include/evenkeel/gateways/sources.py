@@ -21,7 +21,7 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 from evenkeel.gateways.local_time import INSTANT, LOCAL, local_window, split_times, to_instants
 from evenkeel.gateways.query import read_query
 from evenkeel.vocabulary.errors import SourceError
-from evenkeel.vocabulary.spec import DeltaSource, FileSource, SqlSource
+from evenkeel.vocabulary.spec_tables import DeltaSource, FileSource, SqlSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evenkeel.vocabulary.partition import Partition
-    from evenkeel.vocabulary.spec import ColumnType, Table
+    from evenkeel.vocabulary.spec_fields import ColumnType
+    from evenkeel.vocabulary.spec_tables import Table
 
 _ARROW: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),

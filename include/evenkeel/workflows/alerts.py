@@ -17,7 +17,8 @@ from evenkeel.workflows.happenings import Failure, Happening, day_of, happenings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from evenkeel.vocabulary.spec import AlertRoute, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_monitoring import AlertRoute
     from evenkeel.workflows.gateways import Gateways
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_training import Candidate
     from evenkeel.workflows.gateways import Gateways
 
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from evenkeel.vocabulary.partition import Partition
-    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_training import Candidate
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from evenkeel.decisions.comparison import Predictions
-    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_training import Candidate
     from evenkeel.vocabulary.verdict import Verdict
     from evenkeel.workflows.gateways import Gateways
 

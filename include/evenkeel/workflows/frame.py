@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from evenkeel.gateways.sources import Sources
     from evenkeel.vocabulary.partition import Partition
-    from evenkeel.vocabulary.spec import Input, ModelSpec, Table
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_tables import Input, Table
 
     FeatureFunction = Callable[[pd.DataFrame, Mapping[str, pd.DataFrame], pd.Timestamp], pd.DataFrame]
 

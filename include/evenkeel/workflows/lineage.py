@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_training import Candidate
     from evenkeel.workflows.gateways import Gateways
 
 SPEC, CANDIDATE, TRAINING_SET, ENVIRONMENT = "spec.json", "candidate.json", "training_set.json", "environment.txt"

@@ -18,8 +18,9 @@ from evenkeel.gateways.model_file import dump_estimator
 from evenkeel.gateways.registry import DIGEST
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, SourceError, TransientError
-from evenkeel.vocabulary.spec import Candidate, ModelSpec
+from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.vocabulary.spec_file import find_spec
+from evenkeel.vocabulary.spec_training import Candidate
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows.candidates import fit_whole
 from evenkeel.workflows.evidence import code_version, environment_hash, environment_text, lock_hash

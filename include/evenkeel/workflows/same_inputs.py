@@ -10,7 +10,8 @@ import pandas as pd
 from evenkeel.decisions.reweighting import density_ratio, sobered
 from evenkeel.gateways.estimators import build_estimator, fit_estimator, predict
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.spec import Candidate, Features
+from evenkeel.vocabulary.spec_tables import Features
+from evenkeel.vocabulary.spec_training import Candidate
 from evenkeel.workflows.check_window import sample_of
 from evenkeel.workflows.promise import folds_of_days
 from evenkeel.workflows.reference import ROW_DAY

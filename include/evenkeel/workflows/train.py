@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
-    from evenkeel.vocabulary.spec import Candidate, ModelSpec
+    from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.vocabulary.spec_training import Candidate
     from evenkeel.workflows.gateways import Gateways
 
 T = TypeVar("T")
