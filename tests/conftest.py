@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[1]
 
 # Airflow reads its home when it is first imported; tests that only parse DAGs must not find, or make, anybody's own.
@@ -19,3 +21,12 @@ os.environ["EVENKEEL_PROJECT"] = str(PROJECT)
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 for variable in ("GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY", "EVIDENTLY_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ[variable] = "false" if variable == "GX_ANALYTICS_ENABLED" else "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A worker has a file to itself, so that what its tests share is made once; and one has all that start an Airflow, of which two
+    at a time are too many for two cores.
+    """
+    for item in items:
+        alone = item.get_closest_marker("e2e") is not None
+        item.add_marker(pytest.mark.xdist_group("airflow" if alone else str(item.path.relative_to(PROJECT))))
