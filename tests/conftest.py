@@ -24,8 +24,8 @@ for variable in ("GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY", "EVIDENTLY_
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker has a file to itself, so that what its tests share is made once; and one has all that start an Airflow, of which two
-    at a time are too many for two cores.
+    """A worker has a file to itself, so that what its tests share is made once; and one has all that start an Airflow, two of
+    which are too many for two cores.
     """
     for item in items:
         alone = item.get_closest_marker("e2e") is not None
