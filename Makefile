@@ -19,7 +19,7 @@ check: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/evenkeel check && $(BIN)/python -W ignore -m docs.catalogue --check
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not docker and not kills and not reproduce"
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder -m "not browser and not docker and not kills and not reproduce"
 
 test-browser: setup
 	$(BIN)/python -m pytest -m browser

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer
 
 PROJECT = Path(__file__).parents[1]
 
@@ -23,10 +28,15 @@ for variable in ("GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY", "EVIDENTLY_
     os.environ[variable] = "false" if variable == "GX_ANALYTICS_ENABLED" else "true"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker has a file to itself, so that what its tests share is made once; and one has all that start an Airflow, two of
-    which are too many for two cores.
+class FileByFile(LoadFileScheduling):
+    """A worker has a file to itself, so that what its tests share is made once; one has all that start an Airflow, as two of them
+    are too many for two cores.
     """
-    for item in items:
-        alone = item.get_closest_marker("e2e") is not None
-        item.add_marker(pytest.mark.xdist_group("airflow" if alone else str(item.path.relative_to(PROJECT))))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
+    """What `-n` deals out, and to whom."""
+    return FileByFile(config, log)
