@@ -14,7 +14,7 @@ import yaml
 from evenkeel.cli.main import app
 from evenkeel.vocabulary.settings import VARIABLES
 from evenkeel.vocabulary.spec import ModelSpec
-from evenkeel.vocabulary.spec_fields import EVERYTHING
+from evenkeel.vocabulary.spec_monitoring import EVERYTHING
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text()

@@ -151,10 +151,12 @@ def test_two_rows_that_landed_at_once_both_stay(tmp_path: Path) -> None:
 
 
 def test_two_labels_that_landed_at_once_are_an_error(tmp_path: Path) -> None:
-    """A label that was corrected is one label; two that landed together are an error that names the key."""
+    """A label that was corrected is one label; two that landed together are an error that names the key, if a row asks for it."""
     reader = put(tmp_path, "rows", [Row("a", 1)])
     frame = build_frame(spec(tmp_path), DAYS, reader)
     put(tmp_path, "labels", [Row("a", 1, landed=2, y=0), Row("a", 1, landed=3, y=1)])
+    assert add_labels(spec(tmp_path), frame, hour(48), reader)[c.LABEL].tolist() == [1.0]
+    put(tmp_path, "labels", [Row("a", 1, landed=3, y=1), Row("b", 1, landed=3, y=0), Row("b", 1, landed=3, y=1)])
     assert add_labels(spec(tmp_path), frame, hour(48), reader)[c.LABEL].tolist() == [1.0]
     put(tmp_path, "labels", [Row("a", 1, landed=3, y=0), Row("a", 1, landed=3, y=1)])
     with pytest.raises(SourceError, match="1 keys have more than one label, such as id=a"):

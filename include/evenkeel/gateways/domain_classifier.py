@@ -102,9 +102,8 @@ class DomainClassifier:
             if len(np.unique(labels[learn])) < 2 or len(np.unique(labels[ask])) < 2:
                 continue
             model = HistGradientBoostingClassifier(random_state=self._seed, class_weight="balanced", **_TREES)
-            with threadpool_limits(
-                1, "openmp"
-            ):  # scikit-learn's threads wait for each other at every one of many columns
+            # scikit-learn's threads wait for each other at every one of many columns.
+            with threadpool_limits(1, "openmp"):
                 model.fit(features[learn], labels[learn])
             said[ask] = model.predict_proba(features[ask])[:, 1]
             if importance:

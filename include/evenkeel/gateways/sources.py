@@ -24,7 +24,7 @@ from evenkeel.vocabulary.errors import SourceError
 from evenkeel.vocabulary.spec_tables import DeltaSource, FileSource, SqlSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -95,22 +95,23 @@ class Sources:
         """The rows with an event time in [start, end) that were known and had landed at `as_of`, with exactly the spec's columns.
 
         Timestamps without an offset are read in the table's time zone; of a local time that comes twice, an event is the
-        earlier, and nothing is known or has landed before the later. `timezone` is that of the folders' days. Rows without
-        a value of `among` in each of its columns may be left out, where that saves reading them: a source of many rows is not
-        read whole for the few that are asked for.
+        earlier, and nothing is known or has landed before the later. `timezone` is that of the folders' days. Where `among` is
+        given, only the rows are read that hold, in each of its columns, one of its values.
 
         Raises SourceError for a source that is missing, damaged, lacks a column or holds a value of another type or a local
         time that does not exist, and TransientError for a database that does not answer.
         """
-        source = table.source
+        source, asked = table.source, _asked(among, table)
         if isinstance(source, SqlSource):
             # A connection's URL is taken as it is: a password may hold a dollar sign.
             url = self._resolve(str(source.connection)) if source.url is None else self._expand(source.url, table)
             found = read_query(url, source.query, start, end, table.timezone)
             found = _cut(found, table, start, end, what=self.describe(table))
         else:
-            found = self._scan(source, table, start, end, timezone, among)
+            found = self._scan(source, table, start, end, timezone, asked)
         typed = _typed(found, table, name=self.describe(table))
+        for name, values in asked.items():
+            typed = typed.filter(pads.field(name).isin(values))
         frame: pd.DataFrame = _known(typed, table, start, end, as_of).to_pandas()
         return frame
 
@@ -156,13 +157,16 @@ class Sources:
         start: datetime,
         end: datetime,
         timezone: str,
-        among: pd.DataFrame | None,
+        asked: Mapping[str, pa.Array],
     ) -> pa.Table:
         uri = self._expand(source.uri, table)
 
         def condition(schema: pa.Schema) -> pads.Expression:
-            window = _window(uri, table, schema, start, end)
-            return window if among is None else _among(window, among, table, schema)
+            found = _window(uri, table, schema, start, end)
+            for name, values in asked.items():
+                if schema.field(name).type == values.type:  # of another type they have to be cast first
+                    found &= pads.field(name).isin(values)
+            return found
 
         if isinstance(source, DeltaSource):
             return _guard(uri, lambda: self._scan_delta(uri, list(table.columns), condition))
@@ -284,13 +288,11 @@ def _window(uri: str, table: Table, schema: pa.Schema, start: datetime, end: dat
     return (field >= pa.scalar(start, kind)) & (field < pa.scalar(end, kind))
 
 
-def _among(condition: pads.Expression, among: pd.DataFrame, table: Table, schema: pa.Schema) -> pads.Expression:
-    """Also cut by the columns of `among` that the files hold as the spec's type; the others would have to be cast first."""
-    for name in map(str, among.columns):
-        kind = _ARROW[table.columns[name]]
-        if schema.field(name).type == kind and kind != INSTANT:
-            condition &= pads.field(name).isin(pa.array(among[name].unique(), type=kind))
-    return condition
+def _asked(among: pd.DataFrame | None, table: Table) -> dict[str, pa.Array]:
+    """The values of each column that are asked for, as the spec types them."""
+    if among is None:
+        return {}
+    return {str(name): pa.array(among[name].dropna().unique()).cast(_ARROW[table.columns[str(name)]]) for name in among}
 
 
 def _guard(uri: str, read: Callable[[], pa.Table]) -> pa.Table:

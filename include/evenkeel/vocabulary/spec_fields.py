@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -74,14 +74,7 @@ Column = Annotated[str, Field(min_length=1), AfterValidator(_own_column)]
 Columns = Annotated[tuple[Column, ...], Field(strict=False)]
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FunctionPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
-
-
 ConnectionId = Annotated[str, AfterValidator(_connection)]
-What = Literal["decay", "drift", "rolled_back", "needs_person", "refused", "failed"]
-"""What people are told of: a champion worse than it promised, inputs or scores that moved, a champion rolled back, a person that
-is needed, a gate's refusal, a run that failed.
-"""
-EVERYTHING: tuple[What, ...] = get_args(What)
 
 
 class Part(BaseModel):

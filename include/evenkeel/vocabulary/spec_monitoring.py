@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evenkeel.vocabulary.spec_fields import EVERYTHING, ConnectionId, DailyCron, Name, Part, PositiveDuration, What
+from evenkeel.vocabulary.spec_fields import ConnectionId, DailyCron, Name, Part, PositiveDuration
+
+What = Literal["decay", "drift", "rolled_back", "needs_person", "refused", "failed"]
+"""What people are told of: a champion worse than it promised, inputs or scores that moved, a champion rolled back, a person that
+is needed, a gate's refusal, a run that failed.
+"""
+EVERYTHING: tuple[What, ...] = get_args(What)
 
 
 def _off(value: object) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,13 +67,11 @@ def scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gat
         return pd.DataFrame()
     rows, most = sum(there[key] for key in present), spec.drift.daily_rows * len(keys)
     mine = pads.field(c.MODEL_VERSION) == champion
-    read = partial(gateways.lake.read, spec.model, SCORES, partitions=present, where=mine)
-    if rows > most:
-        seed = spec.training.seed
-        read = partial(
-            gateways.lake.sample, spec.model, SCORES, partitions=present, where=mine, share=most / rows, seed=seed
-        )
-    scores = read()
+    if rows <= most:
+        scores = gateways.lake.read(spec.model, SCORES, partitions=present, where=mine)
+    else:
+        share, seed = most / rows, spec.training.seed
+        scores = gateways.lake.sample(spec.model, SCORES, partitions=present, where=mine, share=share, seed=seed)
     return pd.DataFrame() if scores is None else scores
 
 

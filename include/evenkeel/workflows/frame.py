@@ -64,7 +64,6 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
     # Of whole partitions: in the hour that comes twice, a row and its label may be read as an hour apart.
     first, last = (spec.partition(str(one)) for one in (frame[c.PARTITION].min(), frame[c.PARTITION].max()))
     found = sources.read(spec.label, first.start, last.end, as_of, spec.timezone, among=frame[key])
-    found = found[_may_be_among(found, frame, key)]
     matured = found[spec.label.event_time] + spec.label.maturation <= as_of  # `known_after` is never longer
     known = _there(found[matured], spec.label, as_of, key)
     twice = known.duplicated(key)
@@ -76,11 +75,6 @@ def add_labels(spec: ModelSpec, frame: pd.DataFrame, as_of: datetime, sources: S
     labels = known[[*key, spec.label.column]].rename(columns={spec.label.column: c.LABEL}).dropna(subset=[c.LABEL])
     labels[c.LABEL] = _as_label(spec, labels[c.LABEL])
     return frame.drop(columns=c.LABEL, errors="ignore").merge(labels, on=key, how="left", validate="many_to_one")
-
-
-def _may_be_among(found: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> pd.Series[bool]:
-    """Rows of which each key column holds a value of the frame's."""
-    return pd.concat([found[name].isin(frame[name]) for name in key], axis=1).all(axis=1)
 
 
 def _as_label(spec: ModelSpec, values: pd.Series[Any]) -> pd.Series[Any]:
