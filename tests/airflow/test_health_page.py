@@ -19,7 +19,7 @@ from evenkeel.gateways.pages import Pages
 from evenkeel.vocabulary import tables
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import load_spec
-from evenkeel.workflows.alert_record import Outcome, record_outcome
+from evenkeel.workflows.alert_record import Outcome, Telling, record_outcome
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Entry, Kind
 from evenkeel.workflows.status import model_status
@@ -259,7 +259,7 @@ def test_the_last_alert_is_told_and_whether_it_went_out(look, alive):
     """An alert that nobody got is seen here."""
     event = Event("decay/3/2013-03-02", "decay", 3, frozenset({"decay"}), datetime(2013, 3, 3, 8, tzinfo=UTC))
     gateways = Gateways(read_settings())
-    record_outcome(alive, "on_call", event, "worse", Outcome.FAILED, "route on_call: <timed out>", gateways)
+    record_outcome(alive, Telling("on_call", event, "worse"), Outcome.FAILED, "route on_call: <timed out>", gateways)
     page = look("/health").text
     assert "decay, failed (on_call), about 2013-03-03 03:00 EST" in page
     assert "route on_call: &lt;timed out&gt;" in page

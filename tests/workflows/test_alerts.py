@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from evenkeel.vocabulary.errors import EvenkeelError, TransientError
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.vocabulary.tables import ALERTS, CHECKS, REFUSED
+from evenkeel.workflows import alert_record
 from evenkeel.workflows.alert_record import told_alerts
 from evenkeel.workflows.alerts import Alert, deliver_alerts, due_alerts
 from evenkeel.workflows.gateways import Gateways
@@ -150,6 +152,58 @@ def test_what_could_not_be_sent_stays_due(desk: Desk) -> None:
     assert desk.record()[-1] == ("mail", "decay", "sent")
 
 
+def test_what_one_run_is_sending_no_other_sends(desk: Desk) -> None:
+    """A check of the next day that comes to its alerts while the first one's receiver is still answering."""
+    other = Desk(Gateways(desk.gateways.settings, run=f"{MODEL}_drift_check/another"))
+    desk.check("2013-04-01", "dest")
+    desk.check("2013-04-02", "dest")
+    meanwhile: list[Any] = []
+
+    def slowly(route: AlertRoute, alert: Alert) -> None:
+        meanwhile.append(other.deliver("2013-04-02"))
+        desk.sent.append(alert)
+
+    deliver_alerts(desk.spec, desk.instant("2013-04-01"), desk.gateways, slowly)
+    assert (meanwhile, len(desk.sent)) == ([[]], 1)
+    assert other.deliver("2013-04-02") == []
+    assert desk.record() == [("hook", "drift", "sent")]
+
+
+def test_of_twenty_runs_at_once_one_tells(desk: Desk) -> None:
+    """Twenty checks of drift that goes on, at the same moment, and two routes: a message each."""
+    desk.alerts = {"routes": [HOOK, MAIL | {"about": ["drift"]}]}
+    days = [f"2013-04-{day:02}" for day in range(1, 21)]
+    for day in days:
+        desk.check(day, "dest")
+    desks = [Desk(Gateways(desk.gateways.settings, run=f"run/{day}"), desk.alerts) for day in days]
+    with ThreadPoolExecutor(len(days)) as pool:
+        told = list(pool.map(lambda one, day: one.deliver(day), desks, days))
+    assert sorted(one for each in told for one in each) == [("hook", "drift"), ("mail", "drift")]
+    assert sorted(desk.record()) == [("hook", "drift", "sent"), ("mail", "drift", "sent")]
+
+
+def test_what_a_run_died_of_sending_is_sent_by_its_retry_or_later_by_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on record that it was being sent; another run leaves it alone for as long as a sender may take."""
+    other = Desk(Gateways(desk.gateways.settings, run=f"{MODEL}_drift_check/another"))
+    for day in ("2013-04-01", "2013-04-20"):
+        desk.check(day, "dest")
+
+        def killed(route: AlertRoute, alert: Alert) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            deliver_alerts(desk.spec, desk.instant(day), desk.gateways, killed)
+        assert desk.record()[-1] == ("hook", "drift", "sending")
+        assert other.deliver(day) == []
+        if day == "2013-04-01":
+            assert desk.deliver(day) == [("hook", "drift")]
+    monkeypatch.setattr(alert_record, "LEASE", timedelta(0))
+    assert other.deliver("2013-05-30") == [("hook", "drift")]
+    assert desk.record() == [("hook", "drift", "sent")] * 2
+
+
 def test_trouble_that_time_does_not_mend_is_not_retried(desk: Desk) -> None:
     """A connection that is not there is no transient error."""
     desk.refuses = {"hook": EvenkeelError("connection 'evenkeel_webhook' is not defined in Airflow")}
@@ -274,5 +328,5 @@ def test_the_table_is_maintained_like_the_others(desk: Desk) -> None:
     before = desk.record()
     done = desk.gateways.lake.maintain(MODEL, ALERTS, timedelta(days=30))
     assert done is not None
-    assert (done.files_before, done.files_after) == (3, 1)
+    assert (done.files_before, done.files_after) == (6, 1)  # taken, then sent
     assert desk.record() == before

@@ -1,14 +1,15 @@
 """The record of alerts, a lake table: which route was told of which event, what was silenced, and what could not be sent.
 
-One row for each route, event and outcome, append-only. An alert is written down after it was sent, so a process that dies in
-between sends it again: each is sent at least once, under an id by which its readers can tell.
+Append-only. A run takes an alert by writing that it is sending it, on the record by which it is due and no other, and writes down
+what became of it. So of two runs at the same moment one sends. What a run took and then died of stays due: each is sent at
+least once, under an id by which its readers can tell.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,13 @@ from evenkeel.vocabulary.errors import LedgerConflictError
 from evenkeel.vocabulary.tables import ALERTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
+
+LEASE = timedelta(minutes=5)
+"""A run that took an alert and has not said for so long what became of it is taken for dead; a receiver has 30 s to answer."""
 
 _ATTEMPTS = 50
 _SCHEMA = pa.schema(
@@ -44,11 +50,23 @@ _SCHEMA = pa.schema(
 
 
 class Outcome(StrEnum):
-    """What became of an alert: it was sent, the spec silences it, or its sending failed and it stays due."""
+    """What became of an alert: a run took it to send it, it was sent, the spec silences it, or its sending failed and it stays
+    due.
+    """
 
+    SENDING = "sending"
     SENT = "sent"
     SILENCED = "silenced"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Telling:
+    """An event that a route is told of, and why in words."""
+
+    route: str
+    event: Event
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -73,9 +91,13 @@ class Told:
         """What it was about."""
         return Event(self.id, self.what, self.champion, frozenset(self.causes), self.at)
 
+    def is_taken(self, run: str, now: datetime) -> bool:
+        """Whether another run than the given one has it in hand now."""
+        return self.outcome is Outcome.SENDING and self.run != run and now < self.recorded_at + LEASE
+
 
 def told_alerts(spec: ModelSpec, gateways: Gateways) -> list[Told]:
-    """What is on record, in the order of writing."""
+    """What is on record, in the order of writing; that an alert was being sent only where nothing tells what became of it."""
     frame = gateways.lake.read(spec.model, ALERTS)
     if frame is None:
         return []
@@ -91,38 +113,47 @@ def told_alerts(spec: ModelSpec, gateways: Gateways) -> list[Told]:
         )
         for row in frame.to_dict("records")
     ]
-    return sorted(found, key=lambda one: one.sequence)
+    found.sort(key=lambda one: one.sequence)
+    last = {(one.id, one.route): one.sequence for one in found}
+    return [one for one in found if one.outcome is not Outcome.SENDING or last[one.id, one.route] == one.sequence]
 
 
-def record_outcome(
-    spec: ModelSpec, route: str, event: Event, reason: str, outcome: Outcome, note: str, gateways: Gateways
-) -> None:
+def record_if_unchanged(
+    spec: ModelSpec, telling: Telling, outcome: Outcome, note: str, gateways: Gateways, told: Sequence[Told]
+) -> bool:
+    """Write down what becomes of an alert, if `told` is still what is on record; whether it was."""
+    event = telling.event
+    written = told[-1].sequence if told else 0  # the last row always tells: none is left out but for a later one
+    row = {
+        "sequence": written + 1,
+        "id": event.id,
+        "route": telling.route,
+        "outcome": str(outcome),
+        "what": event.what,
+        "champion": event.champion,
+        "causes": json.dumps(sorted(event.causes)),
+        "at": event.at,
+        "reason": telling.reason,
+        "note": note,
+        "recorded_at": datetime.now(UTC),
+        "run": gateways.run,
+    }
+    try:
+        gateways.lake.append(spec.model, ALERTS, arrow_rows([row], _SCHEMA), expected=written)
+    except LedgerConflictError:
+        return False
+    return True
+
+
+def record_outcome(spec: ModelSpec, telling: Telling, outcome: Outcome, note: str, gateways: Gateways) -> None:
     """Write down what became of an alert, once. Raises LedgerConflictError where the table stays contended."""
     for _ in range(_ATTEMPTS):
-        there = told_alerts(spec, gateways)
-        if any((one.id, one.route, one.outcome) == (event.id, route, outcome) for one in there):
+        told = told_alerts(spec, gateways)
+        mine = [one.outcome for one in told if (one.id, one.route) == (telling.event.id, telling.route)]
+        if mine[-1:] == [outcome] or record_if_unchanged(spec, telling, outcome, note, gateways, told):
             return
-        row = {
-            "sequence": len(there) + 1,
-            "id": event.id,
-            "route": route,
-            "outcome": str(outcome),
-            "what": event.what,
-            "champion": event.champion,
-            "causes": json.dumps(sorted(event.causes)),
-            "at": event.at,
-            "reason": reason,
-            "note": note,
-            "recorded_at": datetime.now(UTC),
-            "run": gateways.run,
-        }
-        try:
-            gateways.lake.append(spec.model, ALERTS, arrow_rows([row], _SCHEMA), expected=len(there))
-        except LedgerConflictError:
-            continue
-        return
     raise LedgerConflictError(
-        f"alerts of {spec.model}: contended {_ATTEMPTS} times while writing {event.id}; try again"
+        f"alerts of {spec.model}: contended {_ATTEMPTS} times while writing {telling.event.id}; try again"
     )
 
 

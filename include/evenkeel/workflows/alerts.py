@@ -6,20 +6,29 @@ Without Airflow nothing is sent: the sending itself is given by who calls.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from evenkeel.decisions.alerting import Event, is_silenced, news_of
-from evenkeel.vocabulary.errors import EvenkeelError, TransientError
-from evenkeel.workflows.alert_record import Outcome, Told, record_outcome, told_alerts
+from evenkeel.vocabulary.errors import EvenkeelError, LedgerConflictError, TransientError
+from evenkeel.workflows.alert_record import (
+    Outcome,
+    Telling,
+    Told,
+    record_if_unchanged,
+    record_outcome,
+    told_alerts,
+)
 from evenkeel.workflows.happenings import Failure, Happening, day_of, happenings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.vocabulary.spec_monitoring import AlertRoute
     from evenkeel.workflows.gateways import Gateways
+
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,7 @@ def due_alerts(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, failure:
     Due is what happened by then, and since `alerts.repeat` before (or any time before, where its sending failed), and what the
     route was not told of yet. `failure` is a run that failed, which no table knows.
     """
-    told = told_alerts(spec, gateways)
-    happened = [*_untold_failures(spec, told), *happenings(spec, as_of, gateways, failure)]
-    found = [alert for route in spec.alerts.routes for alert in _due(spec, route, as_of, happened, told)]
-    return sorted(found, key=lambda one: (one.at, one.id, one.route))
+    return _due_of(spec, as_of, gateways.run, happenings(spec, as_of, gateways, failure), told_alerts(spec, gateways))
 
 
 def deliver_alerts(
@@ -80,20 +86,20 @@ def deliver_alerts(
     Raises what the sending raised, in one piece, once everything was tried: TransientError where one of it may work later.
     """
     routes = {route.name: route for route in spec.alerts.routes}
+    happened = happenings(spec, as_of, gateways, failure)
     troubles: list[EvenkeelError] = []
     sent = silenced = 0
-    for alert in due_alerts(spec, as_of, gateways, failure=failure):
+    for alert in _taken(spec, as_of, happened, gateways):
         if alert.silence:
-            _note(spec, alert, Outcome.SILENCED, alert.silence, gateways)
             silenced += 1
             continue
         try:
             send(routes[alert.route], alert)
         except EvenkeelError as error:
-            _note(spec, alert, Outcome.FAILED, str(error), gateways)
+            record_outcome(spec, _telling(alert), Outcome.FAILED, str(error), gateways)
             troubles.append(error)
             continue
-        _note(spec, alert, Outcome.SENT, "", gateways)
+        record_outcome(spec, _telling(alert), Outcome.SENT, "", gateways)
         sent += 1
     if troubles:
         said = "; ".join(dict.fromkeys(str(one) for one in troubles))
@@ -102,16 +108,49 @@ def deliver_alerts(
     return Delivered(sent, silenced)
 
 
-def _due(
-    spec: ModelSpec, route: AlertRoute, as_of: datetime, happened: Sequence[Happening], told: Sequence[Told]
+def _taken(spec: ModelSpec, as_of: datetime, happened: Sequence[Happening], gateways: Gateways) -> Iterator[Alert]:
+    """What is due, each once it is on record that this run sends it, or that nobody is told.
+
+    What is due is asked again before each: another run may have taken it meanwhile. Raises LedgerConflictError where the record
+    stays contended.
+    """
+    tried: set[tuple[str, str]] = set()
+    lost = 0
+    while lost < _ATTEMPTS:
+        told = told_alerts(spec, gateways)
+        due = _due_of(spec, as_of, gateways.run, happened, told)
+        alert = next((one for one in due if (one.id, one.route) not in tried), None)
+        if alert is None:
+            return
+        outcome = Outcome.SILENCED if alert.silence else Outcome.SENDING
+        if not record_if_unchanged(spec, _telling(alert), outcome, alert.silence, gateways, told):
+            lost += 1
+            continue
+        lost = 0
+        tried.add((alert.id, alert.route))
+        yield alert
+    raise LedgerConflictError(f"alerts of {spec.model}: contended {_ATTEMPTS} times; what is due stays due")
+
+
+def _due_of(
+    spec: ModelSpec, as_of: datetime, run: str, happened: Sequence[Happening], told: Sequence[Told]
 ) -> list[Alert]:
+    everything = [*_untold_failures(spec, told), *happened]
+    found = [alert for route in spec.alerts.routes for alert in _due(spec, route, as_of, run, everything, told)]
+    return sorted(found, key=lambda one: (one.at, one.id, one.route))
+
+
+def _due(
+    spec: ModelSpec, route: AlertRoute, as_of: datetime, run: str, happened: Sequence[Happening], told: Sequence[Told]
+) -> list[Alert]:
+    now = datetime.now(UTC)
     details = {one.event.id: one for one in happened if one.event.what in route.about}
     events = [one.event for one in details.values()]
     mine = [one for one in told if one.route == route.name]
-    sent = [one.event for one in mine if one.outcome is Outcome.SENT]
-    noted = [one.event for one in mine if one.outcome is not Outcome.FAILED]
-    failed = {one.id for one in mine if one.outcome is Outcome.FAILED}
-    recent = [one for one in events if one.at > as_of - spec.alerts.repeat or one.id in failed]
+    sent = [one.event for one in mine if one.outcome is Outcome.SENT or one.is_taken(run, now)]
+    noted = [*sent, *(one.event for one in mine if one.outcome is Outcome.SILENCED)]
+    unsent = {one.id for one in mine if one.outcome in {Outcome.FAILED, Outcome.SENDING}}
+    recent = [one for one in events if one.at > as_of - spec.alerts.repeat or one.id in unsent]
     silences = {one.id: _silence(spec, one) for one in recent}
     days = {(one.event.what, one.event.at): one.day for one in happened}
     loud = news_of([one for one in recent if not silences[one.id]], events, sent, spec.alerts.repeat)
@@ -156,10 +195,11 @@ def _untold_failures(spec: ModelSpec, told: Sequence[Told]) -> list[Happening]:
     return [
         Happening(one.event, day_of(spec, one.at), one.reason, run=one.run)
         for one in told
-        if one.what == "failed" and one.outcome is Outcome.FAILED
+        if one.what == "failed" and one.outcome in {Outcome.FAILED, Outcome.SENDING}
     ]
 
 
-def _note(spec: ModelSpec, alert: Alert, outcome: Outcome, note: str, gateways: Gateways) -> None:
-    event = Event(alert.id, alert.what, alert.champion, frozenset(alert.causes), alert.at)
-    record_outcome(spec, alert.route, event, alert.reason, outcome, note, gateways)
+def _telling(alert: Alert) -> Telling:
+    return Telling(
+        alert.route, Event(alert.id, alert.what, alert.champion, frozenset(alert.causes), alert.at), alert.reason
+    )
