@@ -18,7 +18,7 @@ for spec in model_specs("train"):
     with DAG(
         **dag_arguments(spec, "train", __doc__, active_runs=2, scheduled=spec.training.schedule is not None),
         schedule=daily(spec, spec.training.schedule),
-        params=as_of_param() | wait_param(),
+        params=as_of_param() | wait_param("in a backfill; else for a retraining under way only"),
     ):
         by_hand = spec.promotion.mode == "approval"
         extract = train.ExtractWindowOperator(task_id="extract", model=spec.model)

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from evenkeel.local import stack
 from evenkeel.local.credentials import ensure_credentials
 from evenkeel.local.home_lock import hold, read_holder
 from evenkeel.local.processes import ServiceManager, end_sessions, members
@@ -165,6 +166,23 @@ def test_a_second_stack_of_a_home_is_refused(
     message = capsys.readouterr().err
     assert f"up in {options.home} already (process {other.pid}, Airflow on port 1234)" in message
     assert "--home" in message
+
+
+def test_a_stack_that_answers_for_another_is_not_taken_for_it(
+    options: StackOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a stack of the same home and ports is up, who starts another is told so, and the one that is up stays up."""
+    monkeypatch.setattr(stack, "unhealthy_components", lambda _: [])
+    ports = options.airflow_port, options.mlflow_port
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as up, hold(options.home) as lock:
+        lock.note(pid=up.pid, airflow_port=1234, sessions=[up.pid])
+        with (
+            pytest.raises(ServiceError, match=rf"already \(process {up.pid}"),
+            running(options.home, options.project, ports=ports),
+        ):
+            pytest.fail("it was taken for the one that is up")
+        assert up.poll() is None
+        up.kill()
 
 
 def test_services_that_outlived_their_stack_are_ended_first(options: StackOptions) -> None:

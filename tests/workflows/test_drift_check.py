@@ -115,6 +115,15 @@ def test_each_day_of_the_window_is_on_record_with_its_estimate(trained: House) -
     assert days["estimate"].between(0.5, 0.9).all()
 
 
+def test_the_run_of_the_checks_is_there_before_the_first_check(trained: House) -> None:
+    """A training made it, so that the first checks, several at a time, do not make one each."""
+    client = MlflowClient(f"sqlite:///{trained.root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("flight_delay")
+    assert experiment is not None
+    names = [one.info.run_name for one in client.search_runs([experiment.experiment_id])]
+    assert names.count("monitoring") == 1
+
+
 @pytest.mark.parametrize("draws_pages", [True])
 def test_figures_of_checks_are_one_run_over_time(trained: House) -> None:
     """One MLflow run a model, a day a step; a check that is repeated adds nothing, and none is left running (law 7)."""

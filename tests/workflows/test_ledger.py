@@ -18,6 +18,7 @@ from evenkeel.vocabulary.tables import LEDGER
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows import challenge
 from evenkeel.workflows import ledger as ledger_module
+from evenkeel.workflows import promote as promote_module
 from evenkeel.workflows.ledger import Entry, Kind, Ledger, barred, champion_of, crownings, digest_of, previous_of
 from evenkeel.workflows.pipelines import run_training
 from evenkeel.workflows.promote import promote_challenger, promote_version, repair_alias, roll_back
@@ -263,6 +264,49 @@ def test_a_refused_promotion_by_hand_is_on_record(trained: House) -> None:
             )
     entries = trained.gateways.ledger.entries("flight_delay")
     assert [one.kind for one in entries] == [Kind.PROMOTED, Kind.REFUSED]
+
+
+def test_the_alias_follows_whoever_decided_last_though_another_points_later(
+    trained: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later promotion comes between an earlier one's entry and its pointing: the alias ends at the later, and nobody is said to
+    have moved it.
+    """
+    gateways, spec = trained.gateways, trained.spec
+    wide = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})})
+    for day in ("2013-02-03", "2013-02-04"):
+        run_training(wide, trained.at(day), gateways)
+    point, force = type(gateways.registry).point_champion, Verdict(Outcome.PASS, "", {"against": 1})
+
+    def slowly(registry: object, model: str, number: int) -> None:
+        if number == 2:
+            monkeypatch.setattr(type(gateways.registry), "point_champion", point)
+            promote_version(spec, trained.at("2013-02-06"), 3, force, gateways, force=True, reason="meanwhile")
+        point(registry, model, number)
+
+    monkeypatch.setattr(type(gateways.registry), "point_champion", slowly)
+    promote_version(spec, trained.at("2013-02-05"), 2, force, gateways, force=True, reason="first")
+    assert gateways.registry.champion_alias("flight_delay") == 3
+    assert Kind.REPAIRED not in {one.kind for one in gateways.ledger.entries("flight_delay")}
+
+
+def test_an_alias_that_is_about_to_be_pointed_was_moved_by_nobody(
+    trained: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maintenance between a promotion's entry and its pointing writes nothing; long after, whoever decided has died, and it
+    does.
+    """
+    gateways, spec = trained.gateways, trained.spec
+    wide = spec.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})})
+    run_training(wide, trained.at("2013-02-03"), gateways)
+    force = Verdict(Outcome.PASS, "", {"against": 1})
+    promote_version(spec, trained.at("2013-02-05"), 2, force, gateways, force=True, reason="a rehearsal")
+    gateways.registry.point_champion("flight_delay", 1)
+    assert repair_alias(spec, gateways) is None
+    assert gateways.registry.champion_alias("flight_delay") == 1
+    monkeypatch.setattr(promote_module, "_POINTED_WITHIN", timedelta(0))
+    assert repair_alias(spec, gateways) is not None
+    assert gateways.registry.champion_alias("flight_delay") == 2
 
 
 def test_an_alias_that_someone_moved_is_put_back_and_that_is_on_record(trained: House) -> None:

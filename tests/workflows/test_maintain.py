@@ -83,12 +83,16 @@ def test_a_run_of_a_killed_training_is_closed_once_no_training_can_be_under_way(
 
 
 def test_old_staged_files_are_swept(house: House) -> None:
-    """What was staged longer ago than a week goes; a model that staged nothing has nothing to sweep."""
+    """What was staged longer ago than a week and a training goes, later where a person may take weeks to approve; a model that
+    staged nothing has nothing to sweep.
+    """
     assert sweep_staging(house.spec, house.gateways).runs == 0
     house.gateways.staging.put_note(f"{house.spec.model}/score/{DAY}", "plan", {})
     (note,) = (house.root / "lake" / "_staging").rglob("plan.json")
-    long_ago = time.time() - KEEP.total_seconds() - 60
+    asks = with_promotion(house, mode="approval", approval_timeout=timedelta(days=20))
+    long_ago = time.time() - (KEEP + house.spec.longest_training).total_seconds() - 60
     os.utime(note, (long_ago, long_ago))
+    assert sweep_staging(asks, house.gateways).runs == 0
     assert sweep_staging(house.spec, house.gateways).runs == 1
 
 

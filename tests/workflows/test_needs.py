@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,15 +12,13 @@ import pytest
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.workflows.ledger import Entry, Kind
-from evenkeel.workflows.needs import check_needs, decision_needs, scoring_needs
+from evenkeel.workflows.needs import check_needs, decision_needs, retraining_needs, scoring_needs
 from evenkeel.workflows.pipelines import run_scoring, run_training
 from evenkeel.workflows.retrain import signal_id
 from evenkeel.workflows.stale import stale_partitions
 from evenkeel.workflows.train import training_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from tests.workflows.conftest import House
@@ -95,6 +95,23 @@ def test_a_signal_is_waited_for_until_it_is_answered_and_its_training_decided(be
     assert "the retraining as of 2013-02-02" in str(scoring_needs(begun.spec, third, begun.gateways))
     record(begun, Kind.KEPT, instant, version=2)
     assert scoring_needs(begun.spec, third, begun.gateways) is None
+
+
+def test_a_training_of_today_waits_for_a_retraining_under_way(begun: House) -> None:
+    """One from before it that is not decided, for as long as a training may take, and for no failed check; an answer waits for no
+    other.
+    """
+    now, launched = datetime.now(UTC), begun.spec.check_as_of(day(begun, "2013-02-01"))
+    later = launched + timedelta(hours=3)
+    needs = partial(retraining_needs, begun.spec, gateways=begun.gateways)
+    assert needs(later, now=now) is None
+    record(begun, Kind.RETRAIN, launched, entry_id=signal_id(launched))
+    assert needs(later, now=now) == "the retraining as of 2013-02-02 (flight_delay_train)"
+    assert needs(launched - timedelta(hours=1), now=now) is None
+    assert needs(launched, now=now) is None
+    assert needs(later, now=now + begun.spec.longest_training + timedelta(minutes=1)) is None
+    record(begun, Kind.KEPT, launched, version=2)
+    assert needs(later, now=now) is None
 
 
 def test_a_declined_signal_is_an_answer(begun: House) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -11,8 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from evenkeel.cli.quarantine import quarantine as command
-from evenkeel.gateways.lake import content_hash
+from evenkeel.gateways.lake import Lake, content_hash
 from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.pipelines import run_scoring
 from evenkeel.workflows.quarantine import quarantined, release
 
@@ -88,6 +89,31 @@ def test_a_release_is_what_the_first_run_would_have_been(trained: House) -> None
     (released,) = release(trained.spec, trained.gateways, [trained.spec.partition(DAY)])
     assert (released.before, released.after, released.said) == (2, 0, "no row is left in quarantine")
     pd.testing.assert_frame_equal(trained.scores(DAY), good)
+
+
+def test_a_release_between_another_runs_two_tables_loses_no_row(
+    trained: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that read the bad rows publishes last: they are in quarantine again, and rows in are rows out (laws 8 and 9)."""
+    repaint(trained, DAY, 2)
+    run_scoring(trained.spec, trained.spec.partition(DAY), trained.gateways)
+    original = landed(trained, DAY)
+    publish, other = Lake.publish, Gateways(trained.gateways.settings, run="other", draws_pages=False)
+
+    def slowly(lake: Lake, model: str, table: str, *rest: Any) -> int:
+        if table == "scores":
+            monkeypatch.setattr(Lake, "publish", publish)
+            trained.change("schedule", DAY, lambda rows: rows.assign(carrier=rows["carrier"].replace("ZZ", "UA")))
+            (released,) = release(trained.spec, other, [trained.spec.partition(DAY)])
+            assert released.after == 0
+        return publish(lake, model, table, *rest)
+
+    repaint(trained, DAY, 3)
+    monkeypatch.setattr(Lake, "publish", slowly)
+    run_scoring(trained.spec, trained.spec.partition(DAY), Gateways(trained.gateways.settings, run="slow"))
+    left = quarantined(trained.spec, trained.gateways, trained.spec.partition(DAY))
+    assert len(left) == 3
+    assert sorted([*trained.scores(DAY)["flight_id"], *left["flight_id"]]) == sorted(original["flight_id"])
 
 
 def test_a_release_keeps_the_champion_that_was_asked_for(trained: House) -> None:

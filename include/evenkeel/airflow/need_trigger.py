@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
-SCORE, CHECK, DECIDE = "score", "drift_check", "decide"
+SCORE, CHECK, DECIDE, RETRAINED = "score", "drift_check", "decide", "retrained"
 
 
 def missing(spec: ModelSpec, pipeline: str, about: str, gateways: Gateways) -> str | None:
@@ -28,6 +29,8 @@ def missing(spec: ModelSpec, pipeline: str, about: str, gateways: Gateways) -> s
 
     if pipeline == DECIDE:
         return needs.decision_needs(spec, parse_instant(about, "UTC"), gateways)
+    if pipeline == RETRAINED:
+        return needs.retraining_needs(spec, parse_instant(about, "UTC"), datetime.now(UTC), gateways)
     need = needs.scoring_needs if pipeline == SCORE else needs.check_needs
     return need(spec, spec.partition(about), gateways)
 
@@ -37,7 +40,8 @@ class NeedTrigger(BaseTrigger):
 
     Args:
         model: name of the model.
-        pipeline: whose needs: `score`, `drift_check`, or `decide` for trainings and answers to signals.
+        pipeline: whose needs: `score`, `drift_check`, `decide` for trainings and answers to signals, `retrained` for those of a
+            training of today.
         about: partition key, or instant in ISO 8601.
         waits_for: what was missing when the step was deferred.
         patience: seconds after which it gives up.

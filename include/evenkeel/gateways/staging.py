@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEEP = timedelta(days=7)
-"""How long a run's files stay, so that a task can be cleared and run again."""
+"""How long a run's files stay after it, so that a task can be cleared and run again."""
 
 
 class Staging:
@@ -58,8 +58,8 @@ class Staging:
             content: Any = self._filesystem.cat_file(f"{self._folder(run)}/{name}")
         except FileNotFoundError as error:
             raise StagingMissingError(
-                f"{run}/{name} is not staged: the step that makes it has not run, or ran more than {KEEP.days} days ago; "
-                "run (or clear) the whole run from its first step"
+                f"{run}/{name} is not staged: the step that makes it has not run, or ran so long ago that what it left "
+                "was swept; run (or clear) the whole run from its first step"
             ) from error
         return bytes(content)
 
@@ -75,13 +75,15 @@ class Staging:
     def _folder(self, run: str) -> str:
         return f"{self._root}/{run}@{self._owner}"
 
-    def sweep(self, model: str) -> int:
-        """Drop what runs of a model staged longer ago than KEEP; return how many runs' files went."""
+    def sweep(self, model: str, longest: timedelta) -> int:
+        """Drop what runs of a model staged longer ago than KEEP and the time for which a run may be under way; return how many
+        runs' files went.
+        """
         folder = f"{self._root}/{model}"
         if not self._filesystem.isdir(folder):
             return 0
         swept = 0
-        limit = datetime.now(UTC) - KEEP
+        limit = datetime.now(UTC) - KEEP - longest
         for run in self._filesystem.glob(f"{folder}/*/*"):
             # Other runs sweep at the same time; what is gone already is swept.
             with contextlib.suppress(FileNotFoundError):

@@ -118,13 +118,19 @@ def _command(options: StackOptions) -> list[str]:
 
 def _wait_until_up(process: subprocess.Popen[bytes], options: StackOptions) -> None:
     deadline = time.monotonic() + options.start_timeout
-    while missing := unhealthy_components(options):
+    # Another stack of this home, on these ports, may be what answers: this one then ends, for it does not get the home's lock.
+    while missing := unhealthy_components(options) if _holds(process, options) else ["the lock of its home"]:
         if process.poll() is not None:
             raise ServiceError(f"the stack ended with exit code {process.returncode}:\n{tail(options.logs, 'up', 60)}")
         if time.monotonic() > deadline:
             words = tail(options.logs, "up", 60)
             raise ServiceError(f"not up after {options.start_timeout:.0f} s: {', '.join(missing)}\n{words}")
         time.sleep(0.25)
+
+
+def _holds(process: subprocess.Popen[bytes], options: StackOptions) -> bool:
+    """Whether the stack has its home's lock."""
+    return bool(read_holder(options.home).get("pid") == process.pid)
 
 
 def _stop(process: subprocess.Popen[bytes], options: StackOptions) -> None:
@@ -135,6 +141,7 @@ def _stop(process: subprocess.Popen[bytes], options: StackOptions) -> None:
             process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(options.grace + 10)
-        sessions += read_holder(options.home).get("sessions", [])
+        if _holds(process, options):
+            sessions += read_holder(options.home).get("sessions", [])
     end_sessions(sessions, grace=1.0)
     process.wait()

@@ -31,6 +31,7 @@ from evenkeel.workflows.evaluation import (
 from evenkeel.workflows.ledger import champion_met
 from evenkeel.workflows.lineage import lineage, lineage_of, log_lineage
 from evenkeel.workflows.model_card import attach_card
+from evenkeel.workflows.monitoring import begin_monitoring
 from evenkeel.workflows.predict import predict_version, predictions_of
 from evenkeel.workflows.reference import PART, ROW_DAY, keep_reference
 from evenkeel.workflows.train import staged_candidate, training_id, training_run, training_subject
@@ -146,6 +147,7 @@ def evaluate_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
 
 def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Registered:
     """Make the run's model a version, once; it carries what is needed to rebuild it (law 16)."""
+    begin_monitoring(spec, gateways)
     run = training_run(spec, as_of)
     evaluated = gateways.staging.get_note(run, "evaluated")
     tags = lineage_of(evaluated["run_id"], gateways) | {

@@ -55,7 +55,7 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
 
     Raises EvenkeelError where no champion was effective during the partition.
     """
-    gateways.staging.sweep(spec.model)
+    gateways.staging.sweep(spec.model, spec.longest_training)
     champion = gateways.ledger.champion(spec.model, spec.scoring_as_of(partition))
     if champion is None or champion.version is None:
         raise EvenkeelError(f"{spec.model} {partition}: no champion was effective then, so there is nothing to check")

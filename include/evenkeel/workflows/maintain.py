@@ -88,9 +88,13 @@ def retire_versions(spec: ModelSpec, now: datetime, gateways: Gateways) -> Retir
     for number in deleted:
         registry.delete_version(model, number)
     keep = spec.training.keep_versions
-    dropped = [] if keep is None else _turned_down(versions, entries, now - keep)
-    for number in dropped:
-        registry.drop_file(model, number)
+    dropped = []
+    if keep is not None:
+        for number in _turned_down(versions, entries, now - keep):
+            # Asked again for each: somebody may promote one by hand while the others go.
+            if number in _turned_down(versions, gateways.ledger.entries(model), now - keep):
+                registry.drop_file(model, number)
+                dropped.append(number)
     return Retired(len(deleted), len(dropped), tuple([*deleted, *dropped][:_SHOWN]))
 
 
@@ -113,4 +117,4 @@ def _turned_down(versions: list[Version], entries: list[Entry], before: datetime
 
 def sweep_staging(spec: ModelSpec, gateways: Gateways) -> Swept:
     """Drop what runs staged so long ago that nobody clears one of their tasks any more."""
-    return Swept(gateways.staging.sweep(spec.model))
+    return Swept(gateways.staging.sweep(spec.model, spec.longest_training))

@@ -18,6 +18,15 @@ MONITORING = "monitoring"
 """Key and name of the run."""
 
 
+def begin_monitoring(spec: ModelSpec, gateways: Gateways) -> str:
+    """The id of the model's run. A training makes it, before there is a version to check: the first checks come several at a
+    time, and where two make a run of one key the later is taken back, with what was written to it.
+    """
+    run_id = gateways.registry.begin(spec.model, MONITORING, name=MONITORING, tags={})
+    gateways.registry.finish(run_id)
+    return run_id
+
+
 def log_check(spec: ModelSpec, partition: Partition, answers: Mapping[str, Numbers], gateways: Gateways) -> None:
     """Write the numbers of a check's answers as metrics `answer.number` of its day; a check that is repeated adds nothing.
 
@@ -29,8 +38,7 @@ def log_check(spec: ModelSpec, partition: Partition, answers: Mapping[str, Numbe
         answers: by name (`drift`, `decay`), its numbers; those that are not finite are left out.
         gateways: the doors.
     """
-    run_id = gateways.registry.begin(spec.model, MONITORING, name=MONITORING, tags={})
+    run_id = begin_monitoring(spec, gateways)
     figures = {f"{name}.{key}": one for name, numbers in answers.items() for key, one in numbers.items()}
     finite = {name: float(one) for name, one in figures.items() if one is not None and math.isfinite(one)}
     gateways.registry.log_step(run_id, partition.day.toordinal(), {"checked": 1.0} | finite)
-    gateways.registry.finish(run_id)

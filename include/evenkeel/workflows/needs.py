@@ -72,13 +72,28 @@ def decision_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str 
     return _undecided(spec, as_of, gateways.ledger.entries(spec.model), gateways)
 
 
+def retraining_needs(spec: ModelSpec, as_of: datetime, now: datetime, gateways: Gateways) -> str | None:
+    """What a training of today has to wait for: a retraining from before it that is under way, and what follows that one. Else it
+    would be judged against the champion that the retraining replaces.
+
+    One that was launched longer ago than a training may take has failed. A training that answers a signal itself waits for none:
+    the answer has looked at those before it.
+    """
+    entries = gateways.ledger.entries(spec.model)
+    limit = now - spec.longest_training
+    answers = [one for one in entries if one.kind is Kind.RETRAIN]
+    if any(one.effective_at == as_of for one in answers):
+        return None
+    launched = [one for one in answers if one.effective_at < as_of and one.recorded_at and one.recorded_at > limit]
+    return _unended(spec, launched, entries, gateways)
+
+
 def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gateways: Gateways) -> str | None:
     """The first kind of decision after the first champion and before an instant that is not on record yet, in words."""
     begun = _begun(entries)
     if begun is None:
         return None
-    # A spec that changed since has another hash: what counts is that a training as of that instant decided.
-    decided = {_stamp(one) for one in entries if one.id.startswith(TRAINING)}
+    decided = _decided(entries)
     ticks = [one for one in spec.scheduled_trainings(begun, until) if one > begun]
     late = [f"{one:%Y-%m-%d}" for one in ticks if training_id(spec, one).partition("-")[0] not in decided]
     if late:
@@ -92,16 +107,11 @@ def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gatew
     if unchecked:
         return f"the drift check of {_some(unchecked)} ({spec.model}_drift_check)"
     signals = [one for one in due if signalled[one.key]]
-    return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, decided, gateways)
+    return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, gateways)
 
 
 def _unanswered(
-    spec: ModelSpec,
-    until: datetime,
-    signals: Sequence[Partition],
-    entries: Sequence[Entry],
-    decided: set[str],
-    gateways: Gateways,
+    spec: ModelSpec, until: datetime, signals: Sequence[Partition], entries: Sequence[Entry], gateways: Gateways
 ) -> str | None:
     """The signals whose answer is not on record yet, or the retrainings that are not decided or not followed up, in words."""
     answers = {one.id: one for one in entries if one.kind in {Kind.RETRAIN, Kind.DECLINED}}
@@ -109,6 +119,12 @@ def _unanswered(
     if unanswered:
         return f"the answer to the signal of {_some(unanswered)} ({spec.model}_retrain)"
     launched = [one for one in answers.values() if one.kind is Kind.RETRAIN and one.effective_at < until]
+    return _unended(spec, launched, entries, gateways)
+
+
+def _unended(spec: ModelSpec, launched: Sequence[Entry], entries: Sequence[Entry], gateways: Gateways) -> str | None:
+    """Those of some retrainings that are not decided or not followed up, in words."""
+    decided = _decided(entries)
     undecided = [f"{one.effective_at:%Y-%m-%d}" for one in launched if _stamp(one) not in decided]
     if undecided:
         return f"the retraining as of {_some(undecided)} ({spec.model}_train)"
@@ -121,6 +137,11 @@ def _unsettled(spec: ModelSpec, retrain: Entry, entries: Sequence[Entry], gatewa
     if any(one.id == settled_id(retrain) for one in entries):
         return False
     return decayed_champion(spec, retrain, list(entries), gateways) is not None
+
+
+def _decided(entries: Sequence[Entry]) -> set[str]:
+    """The as-of of each training that decided. A spec that changed since has another hash: what counts is the instant."""
+    return {_stamp(one) for one in entries if one.id.startswith(TRAINING)}
 
 
 def _stamp(entry: Entry) -> str:

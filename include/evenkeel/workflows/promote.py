@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.decisions.promotion import judge_challenger
@@ -19,6 +20,7 @@ from evenkeel.workflows.ledger import (
     Kind,
     champion_met,
     champion_of,
+    crownings,
     digest_of,
     digest_to_record,
     previous_of,
@@ -28,7 +30,6 @@ from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
 
     import pandas as pd
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.approval import Approval
     from evenkeel.workflows.gateways import Gateways
+
+_POINTED_WITHIN = timedelta(minutes=5)
+"""Whoever decided who is champion has pointed the alias by then, or died."""
 
 
 @dataclass(frozen=True)
@@ -196,14 +200,15 @@ def rollback_entry(
 def repair_alias(spec: ModelSpec, gateways: Gateways) -> Entry | None:
     """Put the alias `@champion` back to the ledger's champion where it shows another version, and put that on record.
 
-    Returns the entry, or None where the alias shows what it should, or there is no champion.
+    Returns the entry, or None where the alias shows what it should, or there is no champion. Nor is it moved where a decision is
+    so new that whoever took it is about to point it.
     """
     entries = gateways.ledger.entries(spec.model)
     champion = champion_of(entries)
     if champion is None or champion.version is None:
         return None
     shown = gateways.registry.champion_alias(spec.model)
-    if shown == champion.version:
+    if shown == champion.version or shown in _lagging(entries):
         return None
     number = champion.version
     decisions = sum(one.kind is not Kind.REPAIRED for one in entries)
@@ -307,17 +312,39 @@ def _shadowed(spec: ModelSpec, entry: Entry) -> Entry:
 
 def follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
     """Point the alias at whoever is champion last by effective-at: an earlier run cannot take it from a later one."""
-    entries = gateways.ledger.entries(spec.model)
-    champion = champion_of(entries)
-    number = None if champion is None else champion.version
-    if champion is not None and number is not None:
-        before = champion_of([one for one in entries if one.sequence < champion.sequence])
-        shown = gateways.registry.champion_alias(spec.model)
-        if shown in {None, None if before is None else before.version}:  # as the decision before left it
-            gateways.registry.point_champion(spec.model, number)
-        elif shown != number:
-            repair_alias(spec, gateways)
+    number = None
+    while True:
+        entries = gateways.ledger.entries(spec.model)
+        champion = champion_of(entries)
+        if champion is None or champion.version in {None, number}:
+            break
+        number = champion.version
+        _point_alias(
+            spec, champion, entries, gateways
+        )  # then look again: somebody may have decided and pointed meanwhile
     return Decided(str(entry.kind), entry.version, number, entry.effective_at.isoformat(), entry.reason)
+
+
+def _point_alias(spec: ModelSpec, champion: Entry, entries: list[Entry], gateways: Gateways) -> None:
+    shown = gateways.registry.champion_alias(spec.model)
+    if shown in {None, _before(champion, entries), *_lagging(entries)}:  # as a decision before left it
+        assert champion.version is not None
+        gateways.registry.point_champion(spec.model, champion.version)
+    elif shown != champion.version:
+        repair_alias(spec, gateways)
+
+
+def _lagging(entries: list[Entry]) -> set[int | None]:
+    """What the alias may show for the moment without anybody having moved it: the champions before each decision that is new."""
+    limit = datetime.now(UTC) - _POINTED_WITHIN
+    new = [one for one in crownings(entries) if one.recorded_at is not None and one.recorded_at > limit]
+    return {_before(one, entries) for one in new}
+
+
+def _before(champion: Entry, entries: list[Entry]) -> int | None:
+    """Whom the alias showed until a champion was decided."""
+    before = champion_of([one for one in entries if one.sequence < champion.sequence])
+    return None if before is None else before.version
 
 
 def recent_labelled(spec: ModelSpec, as_of: datetime, window: timedelta, gateways: Gateways) -> pd.DataFrame:

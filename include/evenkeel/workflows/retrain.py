@@ -59,6 +59,17 @@ def answer_signal(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, witho
     return Verdict(Outcome(entry.verdict), entry.reason, entry.numbers)
 
 
+def answer_in_turn(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, without: str = "") -> Verdict:
+    """As `answer_signal`, for one of several runs that may have been told of the signal: it passes in the run that gave the
+    answer and in no other, so that a retraining is launched once.
+    """
+    verdict = answer_signal(spec, as_of, gateways, without=without)
+    by = next(one.run for one in gateways.ledger.entries(spec.model) if one.id == signal_id(as_of))
+    if by == gateways.run or not verdict.passed:
+        return verdict
+    return Verdict(Outcome.REFUSE, f"answered by {by}, which launches the retraining; clear that run to repeat it")
+
+
 def signal_id(as_of: datetime) -> str:
     """The ledger's id of the answer to the check that acted from an instant."""
     return f"signal/{as_of.isoformat()}"

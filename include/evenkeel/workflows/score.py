@@ -133,7 +133,7 @@ def extract_partition(
         EvenkeelError: where there was no such champion.
         GateRefusedError: where the partition is empty.
     """
-    gateways.staging.sweep(spec.model)
+    gateways.staging.sweep(spec.model, spec.longest_training)
     as_of = spec.scoring_as_of(partition)
     version = _chosen(spec, partition, champion, gateways)
     frame = gateways.frames.build(spec, [partition])
@@ -244,6 +244,7 @@ def publish_scores(spec: ModelSpec, partition: Partition, gateways: Gateways) ->
     scored = scored.sort_values(list(spec.rows.key), kind="stable", ignore_index=True)
     scored = scored.drop(columns=list(spec.carried))
     version = gateways.lake.publish(spec.model, SCORES, partition.key, scored, metadata)
+    _settle_quarantine(spec, partition, quarantined, metadata, gateways)
     if partition.key in gateways.lake.partitions(spec.model, REFUSED):
         gateways.lake.publish(spec.model, REFUSED, partition.key, pd.DataFrame(), {"run": gateways.run})
     canary = int((scored[c.ROLE] == c.CANARY_ROLE).sum())
@@ -264,6 +265,24 @@ def _chosen(spec: ModelSpec, partition: Partition, choice: str, gateways: Gatewa
             f"trigger {spec.model}_train, or run `evenkeel train {spec.model} --as-of DATE`"
         )
     return champion.version
+
+
+def _settle_quarantine(
+    spec: ModelSpec, partition: Partition, rows: pd.DataFrame, metadata: dict[str, str], gateways: Gateways
+) -> None:
+    """Where another run of the partition published its quarantined rows between those of this run and its scores, and this run's
+    scores are what stands: put this run's back, so that the two tables are of one run.
+    """
+    key = list(spec.rows.key)
+    there = gateways.lake.read(spec.model, QUARANTINE, partitions=[partition.key], columns=key)
+    if there is None or _keys(there, key) == (_keys(rows, key) if len(rows) else set()):
+        return
+    if gateways.lake.commits(spec.model, SCORES, partition.key)[0].metadata["run"] == gateways.run:
+        _publish_quarantine(spec, partition, rows, metadata, gateways)
+
+
+def _keys(rows: pd.DataFrame, key: list[str]) -> set[tuple[Any, ...]]:
+    return set(rows[key].itertuples(index=False, name=None))
 
 
 def _publish_quarantine(

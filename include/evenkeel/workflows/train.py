@@ -129,7 +129,7 @@ def extract_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Extr
 
     Raises GateRefusedError where the window holds no labelled row.
     """
-    gateways.staging.sweep(spec.model)
+    gateways.staging.sweep(spec.model, spec.longest_training)
     start = back(as_of, spec.training.window, spec.timezone)
     partitions = [one for one in partitions_between(start, as_of, spec.timezone) if spec.scoring_as_of(one) <= as_of]
     if not partitions:

@@ -24,18 +24,13 @@ if TYPE_CHECKING:
 class WaitForDecisionsOperator(WaitingOperator):
     """Wait until every check and decision before the signal is on record; what never came is told and done without."""
 
-    pipeline = DECIDE
+    pipeline = always = DECIDE
     patience = timedelta(hours=1)
     without = ""
 
     def about(self, spec: ModelSpec, context: Context) -> datetime:
         """The as-of of the signal."""
         return as_of_of_signal(spec, context)
-
-    def waits(self, context: Context) -> bool:
-        """Signals come from backfills and from today alike, so an answer always waits its turn."""
-        asked = context["params"].get("wait")
-        return asked is None or bool(asked)
 
     def give_up(self, lacking: str) -> None:
         """Go on: a check that failed must not leave later signals unanswered."""
@@ -49,7 +44,8 @@ class WaitForDecisionsOperator(WaitingOperator):
 
 
 class AnswerSignalOperator(BaseBranchOperator, StepOperator):
-    """Decide whether the checks ask for a retraining, and write the decision in the ledger.
+    """Decide whether the checks ask for a retraining, and write the decision in the ledger. Of several runs that were told of one
+    signal, the one that decided launches.
 
     Args:
         waited: task that waited for what the decision needs.
@@ -72,12 +68,12 @@ class AnswerSignalOperator(BaseBranchOperator, StepOperator):
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Decide."""
-        from evenkeel.workflows.retrain import answer_signal
+        from evenkeel.workflows.retrain import answer_in_turn
 
         as_of = as_of_of_signal(spec, context)
         context["ti"].xcom_push(key="as_of", value=as_of.isoformat())
         waited = context["ti"].xcom_pull(task_ids=self.waited)
-        return answer_signal(spec, as_of, gateways, without=waited["without"]).as_dict()
+        return answer_in_turn(spec, as_of, gateways, without=waited["without"]).as_dict()
 
 
 class ReportAnswerOperator(StepOperator):

@@ -30,9 +30,9 @@ class ExtractPartitionOperator(WaitingOperator):
         """Its partition."""
         return partition_of_run(spec, context)
 
-    def waits(self, context: Context) -> bool:
+    def waits_as(self, context: Context) -> str:
         """Only the champion of the as-of can be one that is not known yet."""
-        return context["params"]["champion"] == "as_of" and super().waits(context)
+        return super().waits_as(context) if context["params"]["champion"] == "as_of" else ""
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Extract."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow.as_of import as_of_of_run
-from evenkeel.airflow.need_trigger import DECIDE
+from evenkeel.airflow.need_trigger import DECIDE, RETRAINED
 from evenkeel.airflow.operators.links import DataDocsLink, ModelCardLink, RunLink, VersionLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
 from evenkeel.airflow.operators.waiting import WaitingOperator
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 class ExtractWindowOperator(WaitingOperator):
     """Read the window before the as-of, with the labels known by then and point-in-time features."""
 
-    pipeline = DECIDE
+    pipeline, always = DECIDE, RETRAINED
+
+    def patience_with(self, spec: ModelSpec, needs: str) -> timedelta:
+        """A retraining may be under way for as long as a training may, and a minute later it has failed."""
+        return spec.longest_training + timedelta(minutes=1) if needs == RETRAINED else self.patience
 
     def about(self, spec: ModelSpec, context: Context) -> datetime:
         """Its as-of."""

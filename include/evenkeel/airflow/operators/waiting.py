@@ -21,31 +21,42 @@ if TYPE_CHECKING:
 
 
 class WaitingOperator(StepOperator):
-    """A step that waits where the run is a backfill, or its parameter `wait` says so: a run of today acts on what there is."""
+    """A step that waits where the run is a backfill, or its parameter `wait` says so: a run of today acts on what there is.
 
-    pipeline = ""
+    `pipeline` names what is waited for then, `always` what a run of today waits for too, unless it was told not to wait.
+    """
+
+    pipeline = always = ""
     patience = timedelta(days=1)
 
     def about(self, spec: ModelSpec, context: Context) -> Partition | datetime:
         """The partition or the instant whose needs are waited for."""
         raise NotImplementedError
 
-    def waits(self, context: Context) -> bool:
-        """Whether this run waits."""
+    def waits_as(self, context: Context) -> str:
+        """Whose needs this run waits for; empty where it does not wait."""
         asked = context["params"].get("wait")
-        return kind_of_run(context) == "backfill" if asked is None else bool(asked)
+        if asked is None:
+            return self.pipeline if kind_of_run(context) == "backfill" else self.always
+        return self.pipeline if asked else ""
+
+    def patience_with(self, spec: ModelSpec, needs: str) -> timedelta:
+        """For how long it waits."""
+        del spec, needs
+        return self.patience
 
     def execute(self, context: Context) -> Any:
         """Run the step, or defer until what it needs is on record."""
-        if self.waits(context):
+        if needs := self.waits_as(context):
             spec = find_spec(read_settings().models, self.model)
             about = str(self.about(spec, context))
-            lacking = missing(spec, self.pipeline, about, open_gateways(context))
+            lacking = missing(spec, needs, about, open_gateways(context))
             if lacking is not None:
                 self.log.info("%s %s waits for %s", self.model, self.task_id, lacking)
                 # For people: Airflow hides a trigger's arguments.
                 context["ti"].xcom_push(key="waited_for", value=lacking)
-                trigger = NeedTrigger(self.model, self.pipeline, about, lacking, self.patience.total_seconds())
+                patience = self.patience_with(spec, needs).total_seconds()
+                trigger = NeedTrigger(self.model, needs, about, lacking, patience)
                 self.defer(trigger=trigger, method_name="execute_after_wait")
         return super().execute(context)
 
@@ -60,6 +71,6 @@ class WaitingOperator(StepOperator):
     def give_up(self, lacking: str) -> None:
         """What to do where the wait was in vain. Raises EvenkeelError."""
         raise EvenkeelError(
-            f"{self.model} {self.task_id}: waited {self.patience} for {lacking}, which never came; run that, or run this "
+            f"{self.model} {self.task_id}: waited for {lacking}, which never came; run that, or run this "
             'again with {"wait": false} to go on without'
         )
