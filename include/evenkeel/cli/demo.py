@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from evenkeel.vocabulary.settings import Settings
 
-FIRST_TRAINING = date(2013, 3, 1)
+FIRST_TRAINING = date(2013, 4, 24)
+"""Eight weeks before its inputs move: a wet June."""
 LAST_DAY = date(2013, 8, 31)
 STRIDE = timedelta(days=14)
 """Days at a time; then it is asked whether a signal has led to a promotion."""
