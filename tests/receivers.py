@@ -105,7 +105,7 @@ def webhook() -> Iterator[Webhook]:
 def mailbox() -> Iterator[Mailbox]:
     """A mail server for as long as the block runs."""
     received = Mailbox(free_ports(1)[0])  # aiosmtpd wants to be told one
-    controller = Controller(received, hostname="127.0.0.1", port=received.port)
+    controller = Controller(received, hostname="127.0.0.1", port=received.port, ready_timeout=60)
     controller.start()
     try:
         yield received

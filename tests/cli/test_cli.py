@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from evenkeel.cli.console import err, out
+from evenkeel.cli.main import run
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Entry, Kind
@@ -27,7 +32,37 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def evenkeel(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def evenkeel(project: Path, *arguments: str) -> Done:
+    """The command in this process, which has imported what each process would import anew."""
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(project),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.delenv("EVENKEEL_PROJECT")
+        patch.setattr(sys, "argv", ["evenkeel", *arguments])
+        for console in (out, err):
+            patch.setattr(console, "width", 200)
+        try:
+            run()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+    return Done(code, output.getvalue(), errors.getvalue())
+
+
+def in_a_process(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as it is installed."""
     environment = {key: one for key, one in os.environ.items() if not key.startswith("EVENKEEL_")}
     return subprocess.run(
         [Path(sys.executable).with_name("evenkeel"), *arguments],
@@ -41,7 +76,7 @@ def evenkeel(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_check_passes_the_examples(project: Path) -> None:
     """Sound specs are listed with their task, and the exit code is 0."""
-    done = evenkeel(project, "check")
+    done = in_a_process(project, "check")
     assert done.returncode == 0, done.stderr
     assert "flight_delay: ok (binary, 13 features" in done.stdout
     assert "flight_duration: ok (regression" in done.stdout
@@ -131,7 +166,7 @@ def test_alerts_say_what_was_told_and_what_is_due(project: Path) -> None:
 
 def test_outside_a_project_it_says_so(tmp_path: Path) -> None:
     """Without a config/models anywhere above, the message names the variable to set."""
-    done = evenkeel(tmp_path, "status")
+    done = in_a_process(tmp_path, "status")
     assert done.returncode == 1
     assert "set EVENKEEL_PROJECT" in done.stderr
 

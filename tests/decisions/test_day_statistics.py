@@ -36,7 +36,7 @@ def drawn(task: Task, rng: np.random.Generator) -> tuple[Any, Any, tuple[str, ..
 
 @pytest.mark.parametrize(("task", "metric"), CASES)
 @given(seed=st.integers(0, 2**32), weights=st.lists(st.integers(0, 4), min_size=DAYS, max_size=DAYS))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_draw_of_days_is_the_metric_of_its_rows(task: Task, metric: str, seed: int, weights: list[int]) -> None:
     """Whatever days are drawn, and however often, the metric is that of the rows copied as often."""
     rng = np.random.default_rng(seed)

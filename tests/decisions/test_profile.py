@@ -77,7 +77,7 @@ def test_a_reference_is_as_new_to_itself_as_its_own_weeks_are() -> None:
     assert (int(counted.unseen.sum()), counted.unseen[9]) == (1, 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60),
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60),

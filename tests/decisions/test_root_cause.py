@@ -40,7 +40,7 @@ def test_a_column_without_variation_has_bins_all_the_same(binned: Binned) -> Non
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_both_parts_add_up_to_the_rise(seed: int) -> None:
     """Whatever moved, shift and rest are the whole rise of the mean loss."""
     rng = np.random.default_rng(seed)

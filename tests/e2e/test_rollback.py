@@ -66,7 +66,10 @@ def journey(client: AirflowClient, gateways: Gateways, project: Path) -> Journey
     ):  # what the first champion signalled is not what this is about
         day = TURNED_TRAINING + timedelta(days=number)
         put_check(gateways, spec, day, drift="none")
-    one.score(TURNED_FROM - timedelta(days=5), TURNED_FROM - timedelta(days=1))
+    days = [TURNED_FROM - timedelta(days=number) for number in range(5, 0, -1)]
+    runs = [client.trigger(one.dag("score"), {"wait": False}, partition_key=str(day))["dag_run_id"] for day in days]
+    for run in runs:
+        assert client.wait_for_run(one.dag("score"), run)["state"] == "success"
     one.live(TURNED_FROM, LAST_DAY)
     return one
 
@@ -164,8 +167,9 @@ def test_a_signal_whose_event_was_lost_is_answered_after_maintenance(
     """A check on record that nobody was told of: `maintain` wakes `retrain` for its day, once; then there is nothing to send."""
     spec = find_spec(project / "config" / "models", MODEL)
     lost = LAST_DAY + timedelta(days=1)
-    as_of = put_check(gateways, spec, lost, "wind", drift="drift")
     client.unpause(journey.dag("maintain"))
+    _wait_until(lambda: list(client.runs(journey.dag("maintain"), state="success")))  # that of this morning
+    as_of = put_check(gateways, spec, lost, "wind", drift="drift")
     for _ in range(2):
         run = client.trigger(journey.dag("maintain"))
         assert client.wait_for_run(journey.dag("maintain"), run["dag_run_id"])["state"] == "success"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pytest
+from tests.processes import at_once, processes
 
 from evenkeel.gateways import lake as gateway
 from evenkeel.gateways.lake import Lake, arrow_rows, content_hash
@@ -56,29 +56,6 @@ def append_from_another_process(uri: str, value: int) -> None:
             continue
         return
     raise AssertionError("never got a turn")
-
-
-def at_once(work: Callable[..., Any], *arguments: tuple[Any, ...]) -> list[Any]:
-    """The results of one process per tuple of arguments, all let go by one barrier."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["evenkeel.gateways.lake"])
-    barrier, answers = processes.Barrier(len(arguments)), processes.SimpleQueue()
-    workers = [processes.Process(target=wait_and_work, args=(barrier, answers, work, one)) for one in arguments]
-    for worker in workers:
-        worker.start()
-    found = [answers.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    assert not [one for one in found if isinstance(one, Exception)]
-    return found
-
-
-def wait_and_work(barrier: Any, answers: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    try:
-        barrier.wait(120)
-        answers.put(work(*arguments))
-    except Exception as error:
-        answers.put(RuntimeError(repr(error)))  # the error of another process may not be read here
 
 
 def publish_one_day(uri: str, value: int) -> int:
@@ -259,8 +236,7 @@ def test_simultaneous_publishes_end_whole(tmp_path: Path) -> None:
     """Twelve processes publish three partitions at once, from before the table exists: each ends as one of its results, whole
     (laws 6 and 8).
     """
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.starmap(publish_from_another_process, [(str(tmp_path), value) for value in range(12)])
+    at_once(publish_from_another_process, *[(str(tmp_path), value) for value in range(12)])
     lake = Lake(str(tmp_path))
     for place, partition in enumerate(("2013-04-01", "2013-04-02", "2013-04-03")):
         rows = published(lake, partition)
@@ -271,8 +247,7 @@ def test_simultaneous_publishes_end_whole(tmp_path: Path) -> None:
 
 def test_simultaneous_appends_all_get_their_turn_once(tmp_path: Path) -> None:
     """Ten processes append at once: each entry is there, none twice, and whoever lost a race was told."""
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.starmap(append_from_another_process, [(str(tmp_path), value) for value in range(10)])
+    at_once(append_from_another_process, *[(str(tmp_path), value) for value in range(10)])
     found = Lake(str(tmp_path)).read("m", "ledger")
     assert found is not None
     assert sorted(found["n"]) == list(range(10))
@@ -523,7 +498,7 @@ def test_a_killed_publish_is_invisible_and_its_files_go_in_time(tmp_path: Path) 
     """
     lake, table = Lake(str(tmp_path)), tmp_path / "m" / "scores"
     lake.publish("m", "scores", DAY, scores(0.1), {})
-    worker = multiprocessing.get_context("spawn").Process(target=die_before_the_commit, args=(str(tmp_path),))
+    worker = processes().Process(target=die_before_the_commit, args=(str(tmp_path),))
     worker.start()
     worker.join()
     (table / "_delta_log" / f"{1:020}.json").rmdir()

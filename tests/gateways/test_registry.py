@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import secrets
 import signal
@@ -36,6 +35,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from tests.processes import at_once, processes
 
 from evenkeel.gateways.mlflow_address import MlflowAddress
 from evenkeel.gateways.model_file import dump_estimator, load_estimator
@@ -104,7 +104,7 @@ def test_one_run_per_key(registry: Registry) -> None:
 
 def test_beginning_at_the_same_time(address: str) -> None:
     """Processes that begin one key at the same moment, before the experiment exists, have one run (law 7)."""
-    begun = set(_at_once(_begin, *[(address, "begun_together", "key")] * 6))
+    begun = set(at_once(_begin, *[(address, "begun_together", "key")] * 6, prepare=_connect))
     assert [run.info.run_id for run in _runs(Registry(address), "begun_together")] == list(begun)
 
 
@@ -154,7 +154,7 @@ def test_training_killed_between_any_two_calls(
     and nothing left behind (laws 7 and 28).
     """
     model = f"killed_after_{call.replace(' ', '_')}"
-    worker = _processes().Process(target=_train_and_die, args=(address, frame, estimator, model, call))
+    worker = processes().Process(target=_train_and_die, args=(address, frame, estimator, model, call))
     worker.start()
     worker.join()
     assert worker.exitcode == -signal.SIGKILL
@@ -392,11 +392,11 @@ def test_silent_server() -> None:
     started = time.monotonic()
     with pytest.raises(TransientError, match="did not answer") as caught:
         silent.ping()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # MLflow by itself would try for many minutes
     assert "hunter2" not in str(caught.value)
     with pytest.raises(TransientError, match="begin a run of flight_delay"):
         silent.begin(MODEL, "key", name="train", tags={})
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 120
 
 
 def test_nothing_global(registry: Registry) -> None:
@@ -490,14 +490,19 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         log.close()
 
 
 def _wait_for(url: str, log: Path) -> None:
-    for _ in range(300):
+    until = time.monotonic() + 240
+    while time.monotonic() < until:
         try:
-            if httpx.get(url, timeout=2).status_code == 200:
+            if httpx.get(url, timeout=10).status_code == 200:
                 return
         except httpx.TransportError:
             pass
@@ -520,31 +525,12 @@ def _train(registry: Registry, frame: pd.DataFrame, estimator: Pipeline, key: st
     return version
 
 
-def _processes() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["evenkeel.gateways.registry", "sklearn.ensemble"])
-    return context
+def _connect(address: str, *_: str) -> None:
+    Registry(address).versions("nobody")
 
 
-def _at_once(work: Any, *arguments: tuple[Any, ...]) -> list[Any]:
-    barrier, answers = _processes().Barrier(len(arguments)), _processes().SimpleQueue()
-    workers = [_processes().Process(target=work, args=(barrier, answers, *one)) for one in arguments]
-    for worker in workers:
-        worker.start()
-    found = [answers.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    return found
-
-
-def _begin(barrier: Any, answers: Any, address: str, model: str, key: str) -> None:
-    registry = Registry(address)
-    registry.versions("nobody")  # connected
-    barrier.wait(120)
-    try:
-        answers.put(registry.begin(model, key, name="train", tags={}))
-    except Exception as error:
-        answers.put(error)
+def _begin(address: str, model: str, key: str) -> str:
+    return Registry(address).begin(model, key, name="train", tags={})
 
 
 def _train_and_die(address: str, frame: pd.DataFrame, estimator: Pipeline, model: str, call: str) -> None:

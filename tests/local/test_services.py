@@ -74,7 +74,7 @@ def restored_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -231,7 +231,7 @@ def test_a_stack_runs_a_dag_and_leaves_nothing_behind(
                 client.trigger("wait", {"seconds": -1})
             client.unpause("wait")
             run = client.trigger("wait", note="from a test")
-            assert client.wait_for_run("wait", run["dag_run_id"], timeout=90)["state"] == "success"
+            assert client.wait_for_run("wait", run["dag_run_id"], timeout=300)["state"] == "success"
             assert client.xcom("wait", run["dag_run_id"], "wait") == {"waited": 0}
             slow = client.trigger("wait", {"seconds": 300})
             wait_until(lambda: _running(client.task_instances("wait", slow["dag_run_id"])))

@@ -206,7 +206,7 @@ def test_a_training_acts_from_its_tick(cron: str, day: str, instant: datetime) -
     assert spec(cron=cron).training_as_of(Partition.parse(day, NEW_YORK)) == instant
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dates(date(2012, 1, 1), date(2020, 1, 1)), st.sampled_from([NEW_YORK, "Australia/Lord_Howe", "UTC"]))
 @example(date(2013, 3, 9), NEW_YORK)
 @example(date(2013, 11, 2), NEW_YORK)

@@ -33,7 +33,7 @@ def scored_lakes(tmp_path_factory: pytest.TempPathFactory, trained_lakes: dict[s
         if model not in made:
             made[model] = tmp_path_factory.mktemp(f"{model}_scored") / "house"
             shutil.copytree(trained_lakes[model], made[model])
-            house = _house(made[model], model)
+            house = _house(made[model], model, draws_pages=False)
             for day in DAYS_BEFORE:
                 run_scoring(house.spec, house.spec.partition(day), house.gateways)
         return made[model]
@@ -45,7 +45,9 @@ def scored_lakes(tmp_path_factory: pytest.TempPathFactory, trained_lakes: dict[s
 def damaged(tmp_path: Path, scored_lakes: Callable[[str], Path], damage: Damage) -> House:
     """A house of the damage's model, with the damage done to its landed files."""
     shutil.copytree(scored_lakes(damage.model), tmp_path, dirs_exist_ok=True)
-    house = _house(tmp_path, damage.model)
+    house = _house(
+        tmp_path, damage.model, draws_pages=damage.verdict in {"quarantined", "harmless"}
+    )  # whose page is read
     if damage.where != "scores":
         for day in damage.days:
             damage.change(house.landed(damage.where, day))

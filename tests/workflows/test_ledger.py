@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from evenkeel.workflows import promote as promote_module
 from evenkeel.workflows.ledger import Entry, Kind, Ledger, barred, champion_of, crownings, digest_of, previous_of
 from evenkeel.workflows.pipelines import run_training
 from evenkeel.workflows.promote import promote_challenger, promote_version, repair_alias, roll_back
+from tests.processes import at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_entries_are_in_the_order_they_hold_and_then_of_writing(tmp_path: Path) 
     assert [one and one.version for one in champions] == [None, 1, 1, 4, 4, 2, 2]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20)), min_size=1, max_size=12, unique=True), st.randoms())
 def test_the_champion_does_not_depend_on_the_order_of_writing(decisions: list[tuple[int, int]], random: object) -> None:
     """Promotions of different instants, written in any order, give the same champion at every instant (law 4)."""
@@ -73,7 +73,7 @@ def test_the_champion_does_not_depend_on_the_order_of_writing(decisions: list[tu
         assert (found[0].version if found[0] else None) == (by_day[max(held)] if held else None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20)), max_size=12, unique=True), st.integers(0, 20))
 def test_what_holds_later_changes_no_earlier_champion(decisions: list[tuple[int, int]], day: int) -> None:
     """Entries that are effective after an instant are not there for it (law 2)."""
@@ -187,7 +187,7 @@ def test_the_entry_says_who_decided_where_that_is_not_who_writes_it(tmp_path: Pa
     assert [one.actor for one in ledger.entries("m")] == ["airflow:scheduled", "airflow:alice"]
 
 
-def record_from_another_process(uri: str, barrier: object, number: int) -> str:
+def record_from_another_process(uri: str, number: int) -> str:
     ledger = Ledger(Lake(uri), run=str(number))
 
     def decide(entries: list[Entry]) -> Entry:
@@ -196,7 +196,6 @@ def record_from_another_process(uri: str, barrier: object, number: int) -> str:
             raise LedgerConflictError(f"champion is {champion.version} by now")
         return Entry(f"promoted/{number}", "m", Kind.PROMOTED, START, "first", number)
 
-    barrier.wait()
     try:
         ledger.record("m", f"promoted/{number}", decide)
     except LedgerConflictError as error:
@@ -206,13 +205,7 @@ def record_from_another_process(uri: str, barrier: object, number: int) -> str:
 
 def test_of_twenty_simultaneous_promotions_one_wins_and_the_others_are_told(tmp_path: Path) -> None:
     """Twenty processes, released at once, each want to follow an empty throne: one entry, nineteen conflicts that name it."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with context.Manager() as manager:
-        barrier = manager.Barrier(20)
-        with context.Pool(20) as pool:
-            arguments = [(str(tmp_path), barrier, number) for number in range(1, 21)]
-            told = pool.starmap(record_from_another_process, arguments, chunksize=1)
+    told = at_once(record_from_another_process, *[(str(tmp_path), number) for number in range(1, 21)])
     (winner,) = Ledger(Lake(str(tmp_path))).entries("m")
     assert told.count("promoted") == 1
     assert told.index("promoted") + 1 == winner.version

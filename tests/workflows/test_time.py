@@ -34,7 +34,7 @@ FIRST = Partition.parse("2013-06-03", NEW_YORK)
 DAYS = [FIRST.shift(number) for number in range(3)]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-seldom = settings(max_examples=40, deadline=None)
+seldom = settings(max_examples=40)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from evenkeel.local.rest import AirflowClient, RequestRefusedError
+from evenkeel.local.rest import FINISHED, AirflowClient, RequestRefusedError
 from evenkeel.vocabulary.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -153,12 +153,12 @@ class Journey:
         told = ""
         while True:
             # A signal wakes `retrain` through the scheduler, a moment after the check that sent it has ended.
-            waiting = [run for state in ("queued", "running") for run in self.client.runs(dag_id, state=state)]
             signals = self.client.count_tasks(self.dag("drift_check"), "signal", state="success")
-            answered = sum(1 for _ in self.client.runs(dag_id))
-            if not waiting and answered >= signals:
+            states = [run["state"] for run in self.client.runs(dag_id)]
+            waiting = [one for one in states if one not in FINISHED]
+            if not waiting and len(states) >= signals:
                 break
-            now = f"{dag_id}: {answered - len(waiting)} of {signals} signals answered"
+            now = f"{dag_id}: {len(states) - len(waiting)} of {signals} signals answered"
             if now != told:
                 self.say(now)
             told = now

@@ -270,10 +270,16 @@ def _body(answer: httpx.Response) -> Json:
 
 
 def _polled(read: Callable[[], Any], timeout: float) -> Iterator[Any]:
-    """What `read` returns, again and again with growing pauses, until `timeout` seconds are over."""
+    """What `read` returns, again and again with growing pauses, until `timeout` seconds are over. That Airflow does not
+    answer for a moment is waited out. Raises TransientError where it does not answer at the end.
+    """
     deadline, pause = time.monotonic() + timeout, 0.2
     while True:
-        yield read()
+        try:
+            yield read()
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
         if time.monotonic() > deadline:
             return
         time.sleep(pause)

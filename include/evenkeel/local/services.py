@@ -37,7 +37,7 @@ class StackOptions:
     airflow_port: int = 8080
     mlflow_port: int = 5000
     executor: str = WARM_EXECUTOR
-    start_timeout: float = 240.0
+    start_timeout: float = 600.0
     grace: float = 20.0
 
     @property

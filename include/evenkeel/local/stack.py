@@ -69,7 +69,7 @@ def running(
     *,
     ports: tuple[int, int] | None = None,
     executor: str = WARM_EXECUTOR,
-    start_timeout: float = 240.0,
+    start_timeout: float = 600.0,
 ) -> Iterator[LocalStack]:
     """Run a stack in a session of its own, and end all of it on the way out.
 
