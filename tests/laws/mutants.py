@@ -216,8 +216,8 @@ MUTATIONS = (
         4,
         "the alias follows whoever decided last",
         PROMOTE,
-        "    champion = champion_of(entries)\n    number = None",
-        "    champion = entry\n    number = None",
+        "        champion = champion_of(entries)\n        if champion is None or champion.version in",
+        "        champion = entry\n        if champion is None or champion.version in",
     ),
     one(
         4,
@@ -857,6 +857,14 @@ MUTATIONS = (
         'is under way" if found else None',
         'is under way" if False else None',
         first="ten_signals",
+    ),
+    one(
+        22,
+        "each run that was told of a signal launches",
+        RETRAIN,
+        "if by == gateways.run or not verdict.passed:",
+        "if True:",
+        first="woke",
     ),
     one(
         22,

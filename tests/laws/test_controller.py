@@ -15,9 +15,10 @@ from evenkeel.vocabulary.errors import GateRefusedError
 from evenkeel.vocabulary.tables import CHECKS
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows import needs
+from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind
 from evenkeel.workflows.promote import judge_version, promote_version
-from evenkeel.workflows.retrain import answer_signal, unanswered_signals
+from evenkeel.workflows.retrain import answer_in_turn, answer_signal, unanswered_signals
 from evenkeel.workflows.rollback import settle_decay
 from tests.laws.house import CHECKED, FIRST, SCORED, with_promotion
 from tests.laws.pipelines import entries_of, everything
@@ -72,6 +73,18 @@ def test_law_22_ten_signals_in_a_day_give_one_retrain(lived: House, ending: Kind
     assert first.kind is Kind.RETRAIN
     assert [one.kind for one in others] == [Kind.DECLINED] * 9
     assert all(one.reason for one in others)
+
+
+def test_law_22_of_runs_that_one_signal_woke_one_launches(lived: House) -> None:
+    """Its event was sent again while the first run waited: the second says who launches; the first, cleared, does so again
+    (law 22).
+    """
+    first, second = (Gateways(lived.gateways.settings, run=f"flight_delay_retrain/{name}") for name in ("a", "b"))
+    assert answer_in_turn(lived.spec, signal_of(lived), first).passed
+    said = answer_in_turn(lived.spec, signal_of(lived), second)
+    assert (said.passed, "answered by flight_delay_retrain/a" in said.reason) == (False, True)
+    assert answer_in_turn(lived.spec, signal_of(lived), first).passed
+    assert len(answers(lived)) == 1
 
 
 def test_law_22_a_cause_is_answered_once(lived: House) -> None:

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 from evenkeel.vocabulary.spec_file import load_specs
-from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import TRAINING, Entry, Kind
-from evenkeel.workflows.retrain import answer_in_turn, answer_signal, unanswered_signals
+from evenkeel.workflows.retrain import answer_signal, unanswered_signals
 from tests.workflows.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -51,18 +50,6 @@ def record(
 
 def answers(house: House, spec: ModelSpec) -> list[Entry]:
     return [one for one in house.gateways.ledger.entries(spec.model) if one.kind in {Kind.RETRAIN, Kind.DECLINED}]
-
-
-def test_of_runs_that_the_same_signal_woke_one_launches(house: House, specs: list[ModelSpec]) -> None:
-    """Its event was sent again while the first run waited: the second says who launches. The first, cleared, launches again."""
-    spec = specs[0]
-    as_of = spec.check_as_of(spec.partition(SIGNALLED[-1]))
-    first, second = (Gateways(house.gateways.settings, run=f"{spec.model}_retrain/{name}") for name in ("a", "b"))
-    assert answer_in_turn(spec, as_of, first).passed
-    said = answer_in_turn(spec, as_of, second)
-    assert (said.passed, "answered by flight_delay_retrain/a" in said.reason) == (False, True)
-    assert answer_in_turn(spec, as_of, first).passed
-    assert len(answers(house, spec)) == 1
 
 
 def test_ten_signals_in_a_day_are_one_retraining_and_nine_reasons(house: House, specs: list[ModelSpec]) -> None:
