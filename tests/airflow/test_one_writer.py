@@ -34,7 +34,7 @@ def most_at_once(method: str) -> int:
 
 
 async def _nothing(*_: Any) -> Any:
-    return {}
+    return {"type": "http.request"}
 
 
 def test_requests_that_write_take_turns() -> None:
@@ -47,6 +47,35 @@ def test_requests_that_write_take_turns() -> None:
 def test_requests_that_read_do_not_wait() -> None:
     """Looking at the UI stays possible while something is written."""
     assert most_at_once("GET") == 5
+
+
+def test_a_request_whose_body_does_not_come_holds_up_nobody() -> None:
+    """It takes its turn once it is there whole; the application is given the body as it came."""
+    bodies: list[bytes] = []
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            more = message.get("more_body", False)
+            bodies.append(message["body"])
+
+    async def slowly() -> Any:
+        await asyncio.sleep(3600)
+
+    async def send_two() -> None:
+        gate, scope = OneWriter(read), {"type": "http", "method": "POST"}
+        stalled = asyncio.create_task(gate(scope, slowly, _nothing))
+        parts = iter([{"body": b"one", "more_body": True}, {"body": b"two"}])
+
+        async def quickly() -> Any:
+            return {"type": "http.request", **next(parts)}
+
+        await asyncio.wait_for(gate(scope, quickly, _nothing), 5)
+        stalled.cancel()
+
+    asyncio.run(send_two())
+    assert bodies == [b"one", b"two"]
 
 
 def test_a_request_that_fails_lets_the_next_one_in() -> None:

@@ -21,6 +21,7 @@ from evenkeel.cli.main import run
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import Entry, Kind
+from evenkeel.workflows.promote import Decided
 
 PROJECT = Path(__file__).parents[2]
 
@@ -162,6 +163,14 @@ def test_alerts_say_what_was_told_and_what_is_due(project: Path) -> None:
     found = json.loads(evenkeel(project, "alerts", "flight_delay", "--json").stdout)
     assert [(one["what"], one["route"], one["reason"]) for one in found["due"]] == [("rolled_back", "slack", "worse")]
     assert found["told"] == []
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reason such as `[/docs]` is no style, and ends no command after its entry was written."""
+    decided = Decided("rolled_back", 1, 1, "2013-03-01", "see [/docs]")
+    monkeypatch.setattr("evenkeel.workflows.promote.roll_back", lambda *_, **__: decided)
+    done = evenkeel(project, "promote", "flight_delay", "previous", "--as-of", "2013-03-01", "--reason", "see [/docs]")
+    assert (done.returncode, "see [/docs]" in done.stdout) == (0, True)
 
 
 def test_outside_a_project_it_says_so(tmp_path: Path) -> None:

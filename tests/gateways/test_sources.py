@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,27 @@ def test_a_database_that_does_not_answer_is_transient_and_keeps_its_password(tmp
     with pytest.raises(TransientError, match="does not answer") as caught:
         reader.read(table(source), START, START, START, "UTC")
     assert "s3cret" not in str(caught.value)
+
+
+def test_what_a_source_s_address_takes_from_the_environment_is_in_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password in it is named by its variable, in what we say and in what caused it."""
+    monkeypatch.setenv("EVENTS_TOKEN", "hunter2")
+    lost = table({"kind": "csv", "uri": "memory://reader:${EVENTS_TOKEN}@host/events.csv"})
+    with pytest.raises(SourceError, match="there is no such file or folder") as caught:
+        sources(tmp_path).read(lost, START, START, START, "UTC")
+    assert "${EVENTS_TOKEN}" in str(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_database_address_that_cannot_be_read_is_not_repeated(tmp_path: Path) -> None:
+    """A password with an @ in it makes it unreadable; the way out is said, the password is not."""
+    query = "select id, at, seen, x from events where at >= :start and at < :end"
+    wrong = table({"kind": "sql", "url": "postgresql://svc:hunter@2:x@db:port/x", "query": query})
+    with pytest.raises(SourceError, match="%40 for an @") as caught:
+        sources(tmp_path).read(wrong, START, START, START, "UTC")
+    assert "hunter" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_unknown_connection_says_where_to_define_it(tmp_path: Path) -> None:

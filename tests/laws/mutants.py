@@ -68,8 +68,8 @@ MUTATIONS = (
             ),
             Edit(
                 GATE,
-                'update={"columns": columns}), spec.scoring_as_of(partition)',
-                'update={"columns": columns}), datetime.now(UTC)',
+                "recent = _recent_rows(spec, partition, spec.scoring_as_of(partition), gateways)",
+                "recent = _recent_rows(spec, partition, datetime.now(UTC), gateways)",
             ),
         ),
         first="asks_the_clock",
@@ -126,8 +126,8 @@ MUTATIONS = (
         2,
         "the days before are looked at as of later",
         GATE,
-        'update={"columns": columns}), spec.scoring_as_of(partition)',
-        'update={"columns": columns}), partition.shift(30).start',
+        "recent = _recent_rows(spec, partition, spec.scoring_as_of(partition), gateways)",
+        "recent = _recent_rows(spec, partition, partition.shift(30).start, gateways)",
         first="-scoring",
     ),
     one(
@@ -164,8 +164,8 @@ MUTATIONS = (
         3,
         "a check looks at everybody's scores",
         "workflows/check_window.py",
-        "mine = pads.field(c.MODEL_VERSION) == champion",
-        "mine = pads.field(c.MODEL_VERSION) >= 0",
+        "mine = (pads.field(c.MODEL_VERSION) == champion)",
+        "mine = (pads.field(c.MODEL_VERSION) >= 0)",
         first="champion_of_its_day",
     ),
     one(

@@ -68,11 +68,15 @@ def test_law_01_two_runs_of_one_as_of_give_the_same_whatever_the_clock_says(
 
 
 CLOCKS = {
+    "airflow/need_trigger.py": 1,  # whether a retraining that is not decided can still be under way
+    "airflow/operators/waiting.py": 1,  # what is to come is not acted on
     "airflow/operators/maintain.py": 2,  # maintenance acts on things as they are now
     "gateways/registry.py": 5,  # when a run was begun, a metric was written (of a training, of a check), a file was dropped
     "gateways/staging.py": 1,  # what was staged long ago is dropped
     "workflows/alert_record.py": 1,  # `recorded_at`: when people were told
+    "workflows/alerts.py": 1,  # whether another run can still be sending an alert
     "workflows/ledger.py": 1,  # `recorded_at`
+    "workflows/promote.py": 1,  # whether whoever decided can still be about to point the alias
 }
 """Where the clock may be asked, and how often."""
 

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -183,6 +184,12 @@ def test_a_stack_that_answers_for_another_is_not_taken_for_it(
             pytest.fail("it was taken for the one that is up")
         assert up.poll() is None
         up.kill()
+
+
+def test_a_home_is_its_owners(options: StackOptions) -> None:
+    """Tables, logs and databases lie there."""
+    with hold(options.home):
+        assert stat.S_IMODE(options.home.stat().st_mode) == 0o700
 
 
 def test_services_that_outlived_their_stack_are_ended_first(options: StackOptions) -> None:

@@ -89,6 +89,13 @@ def test_every_dependency_states_what_it_waits_for(name: str) -> None:
         assert how["condition"] in {"service_healthy", "service_completed_successfully", "service_started"}
 
 
+@pytest.mark.parametrize("name", ["scheduler", "api-server", "triggerer"])
+def test_who_looks_into_the_lake_has_it(name: str) -> None:
+    """Tasks, the health page, and what waits for tables and decisions; without it a wait would end at once, or never."""
+    mounted = {volume.split(":")[1] for volume in SERVICES[name]["volumes"] if volume.startswith("lake:")}
+    assert mounted == {"/lake"}
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_no_password_stands_in_the_file(name: str) -> None:
     """What is secret by its name is taken from the environment, and refuses to be empty."""

@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from evenkeel.local.rest import AirflowClient, RequestRefusedError
 from evenkeel.local.stack import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.docker
 
@@ -93,17 +94,33 @@ def finished(client: AirflowClient, dag_id: str, **how: Any) -> str:
     return str(client.wait_for_run(dag_id, run["dag_run_id"], timeout=600)["state"])
 
 
+def waits(client: AirflowClient, dag_id: str, run_id: str) -> bool:
+    """Whether a task of a run is deferred."""
+    return "deferred" in {one["state"] for one in client.task_instances(dag_id, run_id)}
+
+
+def wait_until(done: Callable[[], bool], timeout: float = 300.0) -> None:
+    until = time.monotonic() + timeout
+    while not done():
+        assert time.monotonic() < until, f"not so after {timeout:.0f} s"
+        time.sleep(1)
+
+
 def test_the_loop_runs_through_the_api_and_nothing_is_lost(stack: Stack) -> None:
-    """Train, backfill scores, check drift; then stop and start, down and up: all is there, and one more day is scored."""
+    """Train, ask for a check that waits for scores, backfill these; then stop and start, down and up: all is there, and one more
+    day is scored.
+    """
     with stack.client() as client:
         client.wait_for_dags({f"flight_delay_{pipeline}" for pipeline in PIPELINES})
         for pipeline in PIPELINES:
             client.unpause(f"flight_delay_{pipeline}")
         assert finished(client, "flight_delay_train", conf={"as_of": "2013-03-01"}) == "success"
+        early = client.trigger("flight_delay_drift_check", {"wait": True}, partition_key="2013-03-07")["dag_run_id"]
+        wait_until(lambda: waits(client, "flight_delay_drift_check", early))
         days = (datetime(2013, 3, day, tzinfo=NEW_YORK) for day in (1, 7))
         backfill = client.backfill("flight_delay_score", *days, max_active_runs=2, conf={"wait": False})
         assert client.wait_for_backfill(backfill, timeout=900) == {"success": 7}
-        assert finished(client, "flight_delay_drift_check", partition_key="2013-03-07") == "success"
+        assert client.wait_for_run("flight_delay_drift_check", early)["state"] == "success"
     before, versions = stack.status(), stack.mlflow("GET", "model-versions/search")["model_versions"]
     assert [version["version"] for version in versions if version["name"] == "flight_delay"][-1:] == ["1"]
     assert (

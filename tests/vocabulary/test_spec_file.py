@@ -55,6 +55,8 @@ def test_the_examples_are_sound(path: Path) -> None:
             {},
             "flight_delay.yaml: trainning: unknown key. Did you mean 'training'? Valid: alerts, data_gate",
         ),
+        ("training.schedule", "0 6,18 * * *", "training.schedule: '0 6,18 * * *' must be at one time of the day"),
+        ("drift.season", "20d", "season: 20d is less than twice the window, 14d"),
         ("training.windoww", "60d", "training.windoww: unknown key. Did you mean 'window'?"),
         ("training.candidates.0.parms", {}, "training.candidates.0.parms: unknown key. Did you mean 'params'?"),
         ("inputs.weather.loockback", "1d", "inputs.weather.loockback: unknown key. Did you mean 'lookback'?"),
@@ -179,6 +181,27 @@ def test_an_address_in_place_of_a_connection_is_not_shown(tmp_path: Path) -> Non
     with pytest.raises(SpecError, match="'\\(not shown\\)' is not the id of an Airflow connection") as caught:
         load_spec(written(tmp_path, example() | {"alerts": {"routes": [route]}}))
     assert "token" not in str(caught.value).replace("address or a token", "")
+
+
+def test_a_check_runs_after_the_scores_it_looks_at(tmp_path: Path) -> None:
+    """Rows of a whole day are scored the morning after; a check before that would look at other days when it is repeated."""
+    content = changed("scoring.schedule", "0 6 * * *")
+    del content["rows"]["available_after"]
+    sentence = (
+        "drift.schedule: '30 3 * * *' checks a partition 1.14583d after its start, its scores are made 1.25d after it"
+    )
+    with pytest.raises(SpecError, match=re.escape(sentence)):
+        load_spec(written(tmp_path, content))
+
+
+def test_a_password_is_not_shown_whatever_is_wrong_beside_it(tmp_path: Path) -> None:
+    """A source without its kind, and an address in the place of something else."""
+    content = changed("rows.source", {"url": "postgresql://svc:hunter2@db/x", "query": "select 1"})
+    content["inputs"]["weather"]["source"] = {"kind": "parquet", "uri": ["s3://key:hunter2@bucket"]}
+    with pytest.raises(SpecError) as caught:
+        load_spec(written(tmp_path, content))
+    assert len(caught.value.mistakes) == 2
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_alerts_that_the_example_shows_are_sound(tmp_path: Path) -> None:

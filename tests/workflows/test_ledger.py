@@ -220,7 +220,7 @@ def test_who_was_judged_against_another_champion_is_told(trained: House) -> None
         eager.model_copy(update={"promotion": spec.promotion.model_copy(update={"margin": 0.3})}), instant, gateways
     )
     against = Verdict(Outcome.PASS, "better than 1", {"against": 1})
-    promote_version(spec, trained.at("2013-02-02"), 2, against, gateways, force=True, reason="a rehearsal")
+    promote_version(spec, trained.at("2013-02-03T12:00"), 2, against, gateways, force=True, reason="a rehearsal")
     with pytest.raises(LedgerConflictError, match=r"judged against champion 1, the champion as of .* is 2 by now"):
         promote_version(spec, trained.at("2013-02-04"), 1, against, gateways, force=False, reason="")
 

@@ -139,6 +139,18 @@ def test_a_version_that_nothing_was_decided_about_is_deleted_once_it_is_old(trai
     assert gateways.registry.load(asks.model, again.number) is not None
 
 
+def test_a_version_that_somebody_registered_by_hand_is_left_alone(trained: House) -> None:
+    """Whatever its source is: it is not ours to delete."""
+    gateways, model = trained.gateways, trained.spec.model
+    client = MlflowClient(gateways.settings.tracking_uri, registry_uri=gateways.settings.tracking_uri)
+    (trained.root / "theirs").mkdir()
+    client.create_model_version(model, str(trained.root / "theirs"))
+    later = datetime.now(UTC) + 10 * trained.spec.history
+    assert retire_versions(trained.spec, later, gateways).deleted == 0
+    assert [one.number for one in gateways.registry.versions(model)] == [1, 2]
+    assert (trained.root / "theirs").exists()
+
+
 def test_the_file_of_a_version_that_was_turned_down_goes_where_the_spec_says_so(trained: House) -> None:
     """`training.keep_versions` lets the model file go, never the version, its tags or what the ledger says; champions of any time
     keep theirs. What has no file cannot become champion.

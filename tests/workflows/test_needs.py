@@ -12,7 +12,7 @@ import pytest
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.workflows.ledger import Entry, Kind
-from evenkeel.workflows.needs import check_needs, decision_needs, retraining_needs, scoring_needs
+from evenkeel.workflows.needs import check_needs, decision_needs, retraining_needs, scoring_needs, training_needs
 from evenkeel.workflows.pipelines import run_scoring, run_training
 from evenkeel.workflows.retrain import signal_id
 from evenkeel.workflows.stale import stale_partitions
@@ -112,6 +112,18 @@ def test_a_training_of_today_waits_for_a_retraining_under_way(begun: House) -> N
     assert needs(later, now=now + begun.spec.longest_training + timedelta(minutes=1)) is None
     record(begun, Kind.KEPT, launched, version=2)
     assert needs(later, now=now) is None
+
+
+def test_a_training_of_the_past_waits_for_a_first_champion(house: House) -> None:
+    """Several without one would each be judged as the first; so would one from before the champion there is."""
+    instant = house.at("2013-02-04")
+    assert "a first champion (train flight_delay as of 2013-02-04" in str(
+        training_needs(house.spec, instant, house.gateways)
+    )
+    record(house, Kind.PROMOTED, house.at("2013-02-05"), version=1)
+    assert "a first champion" in str(training_needs(house.spec, instant, house.gateways))
+    record(house, Kind.PROMOTED, house.at("2013-02-03"), version=2)
+    assert training_needs(house.spec, instant, house.gateways) == decision_needs(house.spec, instant, house.gateways)
 
 
 def test_a_declined_signal_is_an_answer(begun: House) -> None:

@@ -171,11 +171,21 @@ def test_an_account_counts_what_the_data_gate_found_without_its_examples(spec: M
     reasons = pd.DataFrame({c.REASONS: ["hour is null; key twice", "hour is null"]})
     for day in ("2013-05-10", "2013-05-11", "2013-03-01"):
         gateways.lake.publish(spec.model, "quarantine", day, reasons, {})
-    refused = pd.DataFrame({"reason": ["rows refused: hour: 3 rows, such as flight_id=UA7"]})
+    refused = pd.DataFrame(
+        {
+            "reason": [
+                "flight_delay 2013-05-09: refused by suite rows: expect_column_values_to_not_be_null on hour: 3 rows, such as "
+                "name=Doe; John; expect_table_row_count_to_be_between: observed ['Alice']"
+            ]
+        }
+    )
     gateways.lake.publish(spec.model, "refused", "2013-05-09", refused, {})
     account = signalled(spec, gateways, rows(spec, 10, LAST))
-    assert account_in_words(account)[-3:] == [
-        "The data gate refused 1 partition in these days: rows refused: hour: 3 rows.",
+    assert "Alice" not in account
+    assert "John" not in account
+    assert account_in_words(account)[-4:] == [
+        "The data gate refused 1 partition in these days: expect_column_values_to_not_be_null on hour: 3 rows.",
+        "The data gate refused 1 partition in these days: expect_table_row_count_to_be_between: is not met.",
         "The data gate set aside 4 rows in these days: hour is null.",
         "The data gate set aside 2 rows in these days: key twice.",
     ]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from evenkeel.vocabulary.errors import GateRefusedError
+from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.ledger import Kind, barred
 from evenkeel.workflows.pipelines import run_scoring, run_training
-from evenkeel.workflows.promote import judge_version, promote_version, roll_back
+from evenkeel.workflows.promote import (
+    judge_version,
+    promote_version,
+    recent_labelled,
+    roll_back,
+    unseen_rows,
+)
+from evenkeel.workflows.reference import ROW_DAY, reference_of
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import House
@@ -28,6 +37,31 @@ def back(trained: House) -> House:
     promote_version(*arguments, force=True, reason="rehearsal")
     roll_back(trained.spec, trained.at("2013-02-04T08:30"), trained.gateways, reason="it misbehaves")
     return trained
+
+
+def test_no_version_is_champion_of_days_it_learnt_from(back: House) -> None:
+    """It cannot take over from before the instant it was trained as of, by force neither; nothing is written (laws 2 and 3)."""
+    before = back.gateways.ledger.entries(back.spec.model)
+    early, verdict = back.at("2013-01-20"), Verdict(Outcome.PASS, "", {})
+    with pytest.raises(EvenkeelError, match=r"trained as of 2013-02-01.* it learnt from what came after"):
+        judge_version(back.spec, early, 1, back.gateways)
+    with pytest.raises(EvenkeelError, match="it learnt from what came after"):
+        promote_version(back.spec, early, 1, verdict, back.gateways, force=True, reason="for the report")
+    assert back.gateways.ledger.entries(back.spec.model) == before
+
+
+def test_versions_are_compared_on_days_that_neither_learnt_from(back: House) -> None:
+    """A holdout that reaches back before that of the later one is cut there."""
+    rows = recent_labelled(back.spec, back.at("2013-02-05"), timedelta(days=12), back.gateways)
+    kept = unseen_rows(back.spec, rows, (1, 2), back.gateways)
+    assert rows[c.PARTITION].min() < kept[c.PARTITION].min() == _first_day_held_out(back, 2)
+    assert kept[c.PARTITION].max() == rows[c.PARTITION].max()
+
+
+def _first_day_held_out(house: House, version: int) -> str:
+    training = house.gateways.registry.version(house.spec.model, version).tags["evenkeel.training"]
+    reference = reference_of(house.spec, training, version, house.gateways)
+    return str(reference.holdout[ROW_DAY].min())
 
 
 def test_the_same_day_it_is_the_same_rollback(back: House) -> None:

@@ -18,7 +18,9 @@ from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.ledger import Kind, barred
 from evenkeel.workflows.needs import scoring_needs
 from evenkeel.workflows.pipelines import run_retraining, run_training
+from evenkeel.workflows.promise import promised_rows
 from evenkeel.workflows.promote import promote_version, roll_back
+from evenkeel.workflows.reference import ROW_DAY, reference_of
 from evenkeel.workflows.retrain import answer_signal, signal_id, unanswered_signals
 from evenkeel.workflows.rollback import decayed_champion, settle_decay
 from tests.workflows.conftest import _house
@@ -128,6 +130,20 @@ def test_a_decayed_champion_that_its_retraining_kept_is_rolled_back_by_itself(ke
     assert entry.numbers["gain_low"] > kept.spec.promotion.margin
     assert set(barred(kept.gateways.ledger.entries(MODEL), signal_of(kept))) == {2}
     assert kept.gateways.registry.champion_alias(MODEL) == 1
+
+
+def test_who_came_back_is_held_to_what_it_did_on_those_days(kept: House) -> None:
+    """And not to its holdout of long ago: its next check finds no fall from the days on which it was found better."""
+    settle_decay(kept.spec, signal_of(kept), kept.gateways)
+    entry, window = last(kept), kept.spec.drift.decay.window
+    holdout = reference_of(kept.spec, entry.training, 1, kept.gateways).holdout
+    promised = promised_rows(kept.spec, entry, holdout, kept.gateways)
+    assert set(holdout.columns) <= set(promised.columns)
+    assert promised[ROW_DAY].nunique() <= window.days
+    assert promised[ROW_DAY].max() > holdout[ROW_DAY].max()
+    assert promised["_prediction"].notna().all()
+    first = kept.gateways.ledger.entries(MODEL)[0]
+    assert promised_rows(kept.spec, first, holdout, kept.gateways) is holdout
 
 
 def test_it_is_one_rollback_however_often_it_is_asked_for(fallen: House) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 from evenkeel.decisions.reproduction import Sameness
+from evenkeel.gateways.registry import DIGEST
+from evenkeel.gateways.sources import Sources
 from evenkeel.vocabulary import columns as c
-from evenkeel.vocabulary.errors import GateRefusedError, SourceError, StagingMissingError
+from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, SourceError, StagingMissingError
 from evenkeel.vocabulary.tables import TRAINING_SETS
 from evenkeel.workflows import challenge, train
 from evenkeel.workflows.ledger import Kind
@@ -20,6 +22,8 @@ from evenkeel.workflows.reference import PART, ROW_DAY
 from evenkeel.workflows.reproduce import reproduce
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.workflows.conftest import House
 
 AS_OF = "2013-02-01"
@@ -131,6 +135,35 @@ def test_a_label_said_twice_is_an_error(house: House) -> None:
     house.change("outcomes", "2013-01-20", lambda rows: pd.concat([rows, rows.head(1)]))
     with pytest.raises(SourceError, match="1 keys have more than one label, such as flight_id=2013-01-20"):
         run_training(house.spec, house.at(AS_OF), house.gateways)
+
+
+def test_nothing_is_read_as_it_became_known_after_the_as_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither rows nor labels, nor what the gate compares them with, where a day's rows are there when it is over (law 2)."""
+    instants: list[datetime] = []
+    read = Sources.read
+
+    def watched(sources: Sources, table: Any, start: Any, end: Any, as_of: datetime, *rest: Any, **more: Any) -> Any:
+        instants.append(as_of)
+        return read(sources, table, start, end, as_of, *rest, **more)
+
+    monkeypatch.setattr(Sources, "read", watched)
+    spec = house.spec.model_copy(update={"rows": house.spec.rows.model_copy(update={"available_after": None})})
+    as_of = house.at("2013-02-03T11:00")
+    train.extract_window(spec, as_of, house.gateways)
+    train.validate_window(spec, as_of, house.gateways)
+    assert max(instants) == as_of
+
+
+def test_a_version_whose_digest_was_changed_before_its_decision_is_not_decided_about(house: House) -> None:
+    """Between its registration and a person's answer somebody changed file and tag: the digest of then counts (law 31)."""
+
+    def watch(step: str, _: object) -> None:
+        if step == "gate":
+            house.gateways.registry.tag_version("flight_delay", 1, {DIGEST: "0" * 64})
+
+    with pytest.raises(EvenkeelError, match="somebody changed it, so nothing is decided about the version"):
+        run_training(house.spec, house.at(AS_OF), house.gateways, watch)
+    assert house.gateways.ledger.entries("flight_delay") == []
 
 
 def test_a_step_alone_says_what_it_lacks(house: House) -> None:

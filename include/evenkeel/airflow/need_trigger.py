@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
-SCORE, CHECK, DECIDE, RETRAINED = "score", "drift_check", "decide", "retrained"
+SCORE, CHECK, TRAIN, DECIDE, RETRAINED = "score", "drift_check", "train", "decide", "retrained"
 
 
 def missing(spec: ModelSpec, pipeline: str, about: str, gateways: Gateways) -> str | None:
     """What a step of a pipeline, about a partition or an instant, has to wait for, in words; None where it may go on."""
     from evenkeel.workflows import needs
 
+    if pipeline == TRAIN:
+        return needs.training_needs(spec, parse_instant(about, "UTC"), gateways)
     if pipeline == DECIDE:
         return needs.decision_needs(spec, parse_instant(about, "UTC"), gateways)
     if pipeline == RETRAINED:
@@ -40,8 +42,8 @@ class NeedTrigger(BaseTrigger):
 
     Args:
         model: name of the model.
-        pipeline: whose needs: `score`, `drift_check`, `decide` for trainings and answers to signals, `retrained` for those of a
-            training of today.
+        pipeline: whose needs: `score`, `drift_check`, `train`, `decide` for answers to signals, `retrained` for what a training
+            of today waits for.
         about: partition key, or instant in ISO 8601.
         waits_for: what was missing when the step was deferred.
         patience: seconds after which it gives up.
@@ -77,8 +79,15 @@ class NeedTrigger(BaseTrigger):
 
     def _look(self) -> str | None:
         from evenkeel.workflows.gateways import Gateways
+        from evenkeel.workflows.needs import FIRST_CHAMPION
 
-        return missing(find_spec(read_settings().models, self.model), self.pipeline, self.about, Gateways())
+        gateways = Gateways()
+        if not self.waits_for.startswith(FIRST_CHAMPION) and not gateways.ledger.entries(self.model):
+            raise EvenkeelError(
+                f"the triggerer finds no ledger of {self.model} in {gateways.settings.lake}, where the task found one: it has to "
+                "see the same lake (EVENKEEL_LAKE), read-only is enough"
+            )
+        return missing(find_spec(read_settings().models, self.model), self.pipeline, self.about, gateways)
 
 
 def _event(**payload: str | None) -> TriggerEvent:

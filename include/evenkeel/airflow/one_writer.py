@@ -24,7 +24,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class OneWriter:
-    """ASGI middleware: requests that may write take turns, from their first byte to the commit after the answer."""
+    """ASGI middleware: requests that may write take turns, from when they are there whole to the commit after the answer."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -40,8 +40,22 @@ class OneWriter:
         if scope["type"] != "http" or scope["method"] in READING:
             await self._app(scope, receive, send)
             return
+        whole = await _whole(receive)
         async with self._turn:
-            await self._app(scope, receive, send)
+            await self._app(scope, whole, send)
+
+
+async def _whole(receive: Callable[[], Awaitable[Message]]) -> Callable[[], Awaitable[Message]]:
+    """What gives a request's body again once all of it is there: who sends his slowly holds up nobody else."""
+    messages = [await receive()]
+    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
+        messages.append(await receive())
+    waiting = iter(messages)
+
+    async def again() -> Message:
+        return next(waiting, None) or await receive()
+
+    return again
 
 
 class OneWriterPlugin(AirflowPlugin):

@@ -33,7 +33,7 @@ class Steps:
     def __call__(self, step: str, result: Any) -> None:
         """One step ended with a result."""
         now = time.monotonic()
-        out.print(f"  {step:<22} {now - self._last:6.2f} s  {_in_words(result)}", soft_wrap=True)
+        out.print(f"  {step:<22} {now - self._last:6.2f} s  {_in_words(result)}", soft_wrap=True, markup=False)
         self._last = now
 
 

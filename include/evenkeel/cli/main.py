@@ -109,9 +109,8 @@ def train(model: Model, as_of: AsOf = None, partition: Key = None) -> None:
     instant = _instant(spec, as_of, partition)
     out.print(f"{model}: train as of {instant.isoformat()}")
     decided = run_training(spec, instant, open_gateways(), Steps())
-    out.print(
-        f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}", soft_wrap=True
-    )
+    told = f"{decided.kind}: version {decided.version}; champion is {decided.champion}. {decided.reason}"
+    out.print(told, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -149,7 +148,7 @@ def drift_check(model: Model, partition: Key = None) -> None:
 
     spec = _spec(model)
     recorded = run_drift_check(spec, _partition(spec, partition), open_gateways(), Steps())
-    out.print(f"drift {recorded.drift}, performance {recorded.decay}. {recorded.reason}", soft_wrap=True)
+    out.print(f"drift {recorded.drift}, performance {recorded.decay}. {recorded.reason}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -184,9 +183,8 @@ def promote(
         decided = promote_version(spec, instant, int(version), verdict, gateways, force=force, reason=reason)
     else:
         raise EvenkeelError(f"version {version!r} is neither a number nor `previous`")
-    out.print(
-        f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}", soft_wrap=True
-    )
+    told = f"{decided.kind}: champion is {decided.champion} from {decided.effective_at}. {decided.reason}"
+    out.print(told, soft_wrap=True, markup=False)
 
 
 @app.command()

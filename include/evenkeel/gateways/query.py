@@ -57,10 +57,11 @@ def _address(url: str) -> URL:
             url = "postgresql+psycopg2://" + url.removeprefix(prefix)
     try:
         return sa.engine.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError):
         raise SourceError(
-            "the database URL of an sql source cannot be read; write dialect://user:password@host/name"
-        ) from error
+            "the database URL of an sql source cannot be read; write dialect://user:password@host/name, with %40 for an @ in the "
+            "password, and so on"
+        ) from None  # its words quote the URL
 
 
 def _bounds(address: URL, start: datetime, end: datetime, timezone: str) -> dict[str, object]:

@@ -6,7 +6,9 @@ filtered afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from datetime import datetime, timedelta
 from string import Template
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,17 +22,21 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from evenkeel.gateways.local_time import INSTANT, LOCAL, local_window, split_times, to_instants
 from evenkeel.gateways.query import read_query
-from evenkeel.vocabulary.errors import SourceError
+from evenkeel.vocabulary.errors import EvenkeelError, SourceError
 from evenkeel.vocabulary.spec_tables import DeltaSource, FileSource, SqlSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec_fields import ColumnType
     from evenkeel.vocabulary.spec_tables import Table
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_SHORTEST_SECRET = 4
+"""Characters below which a value is no secret, and would be found in any sentence."""
 
 _ARROW: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -101,6 +107,18 @@ class Sources:
         Raises SourceError for a source that is missing, damaged, lacks a column or holds a value of another type or a local
         time that does not exist, and TransientError for a database that does not answer.
         """
+        with self._discreet(table):
+            return self._read(table, start, end, as_of, timezone, among)
+
+    def _read(
+        self,
+        table: Table,
+        start: datetime,
+        end: datetime,
+        as_of: datetime,
+        timezone: str,
+        among: pd.DataFrame | None,
+    ) -> pd.DataFrame:
         source, asked = table.source, _asked(among, table)
         if isinstance(source, SqlSource):
             # A connection's URL is taken as it is: a password may hold a dollar sign.
@@ -123,7 +141,8 @@ class Sources:
         source, found = table.source, _schema(table.columns).empty_table()
         if isinstance(source, FileSource) and source.partition_column is not None:
             uri, folder = self._expand(source.uri, table), f"{source.partition_column}={partition.key}"
-            found = _guard(uri, lambda: _read_folder(f"{uri.rstrip('/')}/{folder}", source, table))
+            with self._discreet(table):
+                found = _guard(uri, lambda: _read_folder(f"{uri.rstrip('/')}/{folder}", source, table))
         typed = _typed(found, table, name=self.describe(table))
         # A window reads the folders from the day before it to the day after its end.
         frame: pd.DataFrame = _unread(
@@ -141,6 +160,23 @@ class Sources:
         if isinstance(source, SqlSource):
             return f"sql source ({f'connection {source.connection}' if source.connection else 'url'})"
         return f"{source.kind} source {source.uri}"
+
+    @contextlib.contextmanager
+    def _discreet(self, table: Table) -> Iterator[None]:
+        """Errors without the values of the environment variables that a source's address names: one may be a password."""
+        source = table.source
+        text = (source.url or "") if isinstance(source, SqlSource) else source.uri
+        names = {one for found in _VARIABLE.findall(text) for one in found if one} - {"EVENKEEL_DATA"}
+        hidden = {name: os.environ[name] for name in names if len(os.environ.get(name, "")) >= _SHORTEST_SECRET}
+        try:
+            yield
+        except EvenkeelError as error:
+            said = str(error)
+            for name, value in hidden.items():
+                said = said.replace(value, f"${{{name}}}")
+            if said == str(error):
+                raise
+            raise type(error)(said) from None
 
     def _expand(self, text: str, table: Table) -> str:
         try:

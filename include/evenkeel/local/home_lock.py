@@ -39,7 +39,7 @@ def hold(home: Path) -> Iterator[HomeLock]:
 
     Services that outlived an `evenkeel up` which was killed hold the lock too; they are ended first.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)  # tables, logs and databases are the owner's
     with (home / "up.lock").open("a+") as stream:
         if not _try(stream):
             holder = read_holder(home)

@@ -90,6 +90,13 @@ def parse_instant(text: str, timezone: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def at_wall_time(local: datetime, timezone: str) -> datetime:
+    """The instant, in UTC, at which clocks show a local time. As a cron schedule has it: a time that the clocks skip is as much
+    later as they skip, one that comes twice is the second.
+    """
+    return max(local.replace(tzinfo=ZoneInfo(timezone), fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
 def parse_duration(text: str) -> timedelta:
     """A duration such as `90m`, `36h`, `60d` or `2w`. Raises ValueError saying so for anything else."""
     match = _DURATION.match(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from croniter import croniter
 from pydantic import Field, model_validator
 
 from evenkeel.vocabulary.metrics import METRICS_OF_TASK, Task
-from evenkeel.vocabulary.partition import Partition
+from evenkeel.vocabulary.partition import Partition, at_wall_time
 from evenkeel.vocabulary.spec_fields import Duration, Name, Part, TimeZone, in_words
 from evenkeel.vocabulary.spec_monitoring import Alerts, Drift, Retraining
 from evenkeel.vocabulary.spec_tables import DataGate, Features, Input, Label, Rows
@@ -150,6 +150,13 @@ class ModelSpec(Part):
                 f"scoring.schedule: {self.scoring.schedule!r} runs {in_words(run)} after a partition's start, its rows are "
                 f"available {in_words(available)} after it (rows.available_after)"
             )
+        minute, hour = (int(part) for part in self.drift.schedule.split()[:2])
+        check = timedelta(days=1, hours=hour, minutes=minute)
+        if check <= run:
+            raise ValueError(
+                f"drift.schedule: {self.drift.schedule!r} checks a partition {in_words(check)} after its start, its scores are "
+                f"made {in_words(run)} after it (scoring.schedule)"
+            )
 
     @property
     def hash(self) -> str:
@@ -165,15 +172,17 @@ class ModelSpec(Part):
         return Partition.parse(key, self.timezone)
 
     def scoring_as_of(self, partition: Partition) -> datetime:
-        """The instant at which a partition's rows are available to be scored, in UTC."""
+        """The instant at which a partition's rows are available to be scored, in UTC: on the clocks so long after midnight as
+        `rows.available_after` says, or when the partition is over.
+        """
         if self.rows.available_after is None:
             return partition.end
-        return partition.start + self.rows.available_after
+        return at_wall_time(datetime.combine(partition.day, time()) + self.rows.available_after, self.timezone)
 
     def check_as_of(self, partition: Partition) -> datetime:
         """The instant a drift check of a partition acts from, in UTC: when its schedule comes to it, the day after."""
         minute, hour = (int(part) for part in self.drift.schedule.split()[:2])
-        return datetime.combine(partition.shift(1).day, time(hour, minute), self.zone).astimezone(UTC)
+        return at_wall_time(datetime.combine(partition.shift(1).day, time(hour, minute)), self.timezone)
 
     def training_as_of(self, partition: Partition) -> datetime:
         """The instant a training of a partition acts from, in UTC: when its schedule comes to that day, or its start."""
@@ -192,7 +201,7 @@ class ModelSpec(Part):
         ticks = croniter(self.training.schedule, local - timedelta(days=1))
         found = set()
         while (tick := ticks.get_next(datetime)) < until + timedelta(days=1):
-            found.add(max(tick.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)))
+            found.add(at_wall_time(tick, self.timezone))
         return sorted(one for one in found if start <= one < end)
 
     @property

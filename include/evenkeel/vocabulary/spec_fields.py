@@ -29,6 +29,15 @@ def _cron(value: str) -> str:
     return value
 
 
+def _once_a_day(value: str) -> str:
+    minute, hour, *_ = _cron(value).split()
+    if not (minute.isdigit() and hour.isdigit()):
+        raise ValueError(
+            "must be at one time of the day, such as '0 6 * * 1': a partition is a day, and is trained as of once"
+        )
+    return value
+
+
 def _daily(value: str) -> str:
     minute, hour, *days = _cron(value).split()
     if not (minute.isdigit() and hour.isdigit() and days == ["*", "*", "*"]):
@@ -66,7 +75,7 @@ Duration = Annotated[
     PlainSerializer(lambda d: f"{int(d.total_seconds() // 60)}m", return_type=str),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[str, AfterValidator(_once_a_day)]
 DailyCron = Annotated[str, AfterValidator(_daily)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]

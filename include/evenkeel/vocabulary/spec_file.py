@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ _Loader: type[yaml.SafeLoader] = getattr(
 
 
 _SECRET = {"url", "connection"}
+_ADDRESS = re.compile(r"://[^/]*@")
+_NOT_SHOWN = "(not shown)"
 """Keys whose value may hold a password, put there by right or by mistake."""
 
 
@@ -106,7 +109,7 @@ def _read(path: Path) -> tuple[ModelSpec | None, list[str]]:
 def _message(file: str, detail: ErrorDetails) -> str:
     loc = detail["loc"]
     key = _dotted(loc)
-    value = "(not shown)" if loc and loc[-1] in _SECRET else detail["input"]
+    value = _NOT_SHOWN if loc and loc[-1] in _SECRET else _discreet(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
             return f"{file}: {key}: unknown key.{_choices(str(loc[-1]), _keys_beside(loc))}"
@@ -125,6 +128,15 @@ def _message(file: str, detail: ErrorDetails) -> str:
             return f"{file}: {key + ': ' if key else ''}{shown}{said}"
         case _:
             return f"{file}: {key}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {_short(value)}"
+
+
+def _discreet(value: Any) -> Any:
+    """A value without what may hold a password, at whatever depth."""
+    if isinstance(value, dict):
+        return {key: _NOT_SHOWN if key in _SECRET else _discreet(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_discreet(one) for one in value]
+    return _NOT_SHOWN if isinstance(value, str) and _ADDRESS.search(value) else value
 
 
 def _dotted(loc: Iterable[int | str]) -> str:

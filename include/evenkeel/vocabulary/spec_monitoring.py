@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from evenkeel.vocabulary.spec_fields import ConnectionId, DailyCron, Name, Part, PositiveDuration
+from evenkeel.vocabulary.spec_fields import ConnectionId, DailyCron, Name, Part, PositiveDuration, in_words
 
 What = Literal["decay", "drift", "rolled_back", "needs_person", "refused", "failed"]
 """What people are told of: a champion worse than it promised, inputs or scores that moved, a champion rolled back, a person that
@@ -68,6 +68,15 @@ class Drift(Part):
     daily_rows: Annotated[int, Field(ge=100)] = 10_000
     sample: Annotated[int, Field(ge=100)] = 5_000
     decay: Decay
+
+    @model_validator(mode="after")
+    def _season_is_past(self) -> Drift:
+        if self.season is not None and self.season < 2 * self.window:
+            raise ValueError(
+                f"season: {in_words(self.season)} is less than twice the window, {in_words(self.window)}: the days around the "
+                "window's of then would be days of now"
+            )
+        return self
 
 
 class Cap(Part):

@@ -51,8 +51,8 @@ _COLUMNS, _SLICES, _CHANGES, _FINDINGS = 5, 4, 4, 4
 _LENGTH = 80
 """Characters of a name or a reason that are kept."""
 
-_EXAMPLES = re.compile(r", such as [^;]*")
-"""The gate's examples of bad rows: an account leaves the rows' own values out."""
+_EXPECTATION = re.compile(r"\b(expect_[a-z_]+(?: on \w+(?:, \w+)*)?: )(\d+ rows?)?")
+"""What an account repeats of a gate's words: which expectation, about what, and of how many rows. The rest may quote values."""
 
 
 def account_of(spec: ModelSpec, partition: Partition, champion: int, gateways: Gateways) -> str:
@@ -178,12 +178,18 @@ def _findings(spec: ModelSpec, partition: Partition, gateways: Gateways) -> list
         held = gateways.lake.read(spec.model, table, partitions=keys, columns=[column])
         if held is None or held.empty:
             continue
-        reasons = held[column].str.replace(_EXAMPLES, "", regex=True).str.split("; ").explode()
-        counts = reasons.value_counts()
+        words = held[column].map(_refused_for) if table == REFUSED else held[column].str.split("; ")
+        counts = words.explode().value_counts()
         found += [
             {"did": did, "of": of, "count": int(count), "reason": _cut(str(reason))} for reason, count in counts.items()
         ]
     return found[:_FINDINGS]
+
+
+def _refused_for(reason: str) -> list[str]:
+    """The expectations that a refusal names, without a value of any row."""
+    found = [f"{name}{rows or 'is not met'}" for name, rows in _EXPECTATION.findall(reason)]
+    return found or ["for a reason that stands with the partition"]
 
 
 def _days_before(spec: ModelSpec, partition: Partition, champion: int, gateways: Gateways) -> pd.DataFrame:

@@ -1,7 +1,10 @@
-"""What keeps a version from becoming champion, whatever a gate says of it: it was rolled back, or its model file is not kept."""
+"""What keeps a version from becoming champion, whatever a gate says of it: it was rolled back, it learnt from later days, or its
+model file is not kept.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
@@ -9,8 +12,6 @@ from evenkeel.vocabulary.verdict import Outcome, Verdict
 from evenkeel.workflows.ledger import barred, champion_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from evenkeel.gateways.registry import Version
     from evenkeel.workflows.ledger import Entry
 
@@ -46,6 +47,18 @@ def refuse_barred(as_of: datetime, known: Version, entries: list[Entry]) -> None
         raise GateRefusedError(
             f"{known.model}: {refusal.reason}; to decide anew: evenkeel promote {known.model} {known.number} --as-of "
             f"{as_of.isoformat()} --force --reason WHY"
+        )
+
+
+def refuse_unborn(as_of: datetime, known: Version) -> None:
+    """Raise EvenkeelError for a version that was trained as of later than it is to be champion from: it learnt from what had not
+    happened by then. No force gets past it.
+    """
+    trained = known.tags.get("evenkeel.as_of")
+    if trained is not None and as_of < datetime.fromisoformat(trained):
+        raise EvenkeelError(
+            f"{known.model} version {known.number} was trained as of {trained}, so it cannot be champion from "
+            f"{as_of.isoformat()}: it learnt from what came after; train as of then, or pass a later as_of"
         )
 
 

@@ -75,11 +75,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Registered:
-    """The challenger's version in the registry."""
+    """The challenger's version in the registry, with the SHA-256 of its model file as it was stored."""
 
     version: int
     run_id: str
     page: str | None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ def register_challenger(spec: ModelSpec, as_of: datetime, gateways: Gateways) ->
     with _failing(evaluated["run_id"], gateways):
         version = gateways.registry.register(spec.model, evaluated["run_id"], tags=tags, description=spec.description)
     gateways.registry.finish(evaluated["run_id"])
-    result = Registered(version.number, version.run_id, gateways.registry.version_page(spec.model, version.number))
+    result = Registered(
+        version.number, version.run_id, gateways.registry.version_page(spec.model, version.number), version.digest
+    )
     gateways.staging.put_note(run, "registered", asdict(result))
     return result
 

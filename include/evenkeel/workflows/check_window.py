@@ -15,6 +15,7 @@ from evenkeel.decisions.comparison import Predictions
 from evenkeel.decisions.evaluation import evaluate
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.tables import SCORES
+from evenkeel.workflows.ledger import AS_OF_CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,13 +61,15 @@ def days_of(window: timedelta) -> int:
 
 
 def scored_by(spec: ModelSpec, champion: int, keys: Sequence[str], gateways: Gateways) -> pd.DataFrame:
-    """What a version scored in some partitions; where they hold more than `drift.daily_rows` a day, the same share of each."""
+    """What a version scored in some partitions as the champion of their days, not because somebody asked for it; where they hold
+    more than `drift.daily_rows` a day, the same share of each.
+    """
     there = gateways.lake.counts(spec.model, SCORES)
     present = [key for key in keys if key in there]
     if not present:
         return pd.DataFrame()
     rows, most = sum(there[key] for key in present), spec.drift.daily_rows * len(keys)
-    mine = pads.field(c.MODEL_VERSION) == champion
+    mine = (pads.field(c.MODEL_VERSION) == champion) & (pads.field(c.CHOICE) == AS_OF_CHAMPION)
     if rows <= most:
         scores = gateways.lake.read(spec.model, SCORES, partitions=present, where=mine)
     else:

@@ -15,13 +15,13 @@ import pandas as pd
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import GateRefusedError, SourceError
-from evenkeel.vocabulary.partition import back, partitions_between
+from evenkeel.vocabulary.partition import Partition, back, partitions_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from evenkeel.gateways.expectations import Validation
-    from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
@@ -60,7 +60,7 @@ def gate_partition(
     Raises:
         GateRefusedError: for a critical finding, and for more quarantined rows than the budget.
     """
-    recent = _recent_rows(spec, partition, gateways)
+    recent = _recent_rows(spec, partition, spec.scoring_as_of(partition), gateways)
     checked = frame.assign(**{c.ALSO_IN: _met_in(spec, frame, recent), c.LOCAL_HOUR: _local_hour(spec, frame)})
     usual = _usual_rows(recent)
     strays = _strays(spec, partition, frame, gateways)
@@ -68,16 +68,16 @@ def gate_partition(
 
 
 def gate_window(
-    spec: ModelSpec, last: Partition, frame: pd.DataFrame, *, what: str, page: str, gateways: Gateways
+    spec: ModelSpec, as_of: datetime, frame: pd.DataFrame, *, what: str, page: str, gateways: Gateways
 ) -> Gated:
     """Hold a training's rows against the same suite as each partition's; a key counts where it was met first.
 
-    Takes and raises what `gate_partition` does; `last` is the partition in which the training's as-of lies.
+    Takes and raises what `gate_partition` does; `as_of` is the training's.
     """
     first = frame.groupby(list(spec.rows.key), dropna=False)[c.PARTITION].transform("first")
     also_in = first.astype(object).mask(first == frame[c.PARTITION])
     checked = frame.assign(**{c.ALSO_IN: also_in, c.LOCAL_HOUR: _local_hour(spec, frame)})
-    usual = _usual_rows(_recent_rows(spec, last, gateways))
+    usual = _usual_rows(_recent_rows(spec, Partition.containing(as_of, spec.timezone), as_of, gateways))
     return _gate(spec, spec.data_gate.rows, checked, usual, what=what, page=page, gateways=gateways)
 
 
@@ -184,8 +184,8 @@ def _local_hour(spec: ModelSpec, frame: pd.DataFrame) -> pd.Series[Any]:
     return hour
 
 
-def _recent_rows(spec: ModelSpec, partition: Partition, gateways: Gateways) -> pd.DataFrame:
-    """Key and `_partition` of the source's rows in the partitions `data_gate.recent` before one, as known at its as-of.
+def _recent_rows(spec: ModelSpec, partition: Partition, as_of: datetime, gateways: Gateways) -> pd.DataFrame:
+    """Key and `_partition` of the source's rows in the partitions `data_gate.recent` before one, as known at the as-of.
 
     Read from the source and not from what was published, so that a backfill in any order sees what a daily run would have
     seen. A recent partition that cannot be read was refused when it was its turn, and is left out.
@@ -193,7 +193,7 @@ def _recent_rows(spec: ModelSpec, partition: Partition, gateways: Gateways) -> p
     start = back(partition.start, spec.data_gate.recent, spec.timezone)
     needed = {*spec.rows.key, spec.rows.event_time, spec.rows.known_at, spec.rows.ingested_at}
     columns = {name: kind for name, kind in spec.rows.columns.items() if name in needed}
-    table, as_of = spec.rows.model_copy(update={"columns": columns}), spec.scoring_as_of(partition)
+    table = spec.rows.model_copy(update={"columns": columns})
     read = partial(gateways.sources.read, table, as_of=as_of, timezone=spec.timezone)
     try:
         found = read(start=start, end=partition.start)

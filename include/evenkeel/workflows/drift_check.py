@@ -18,6 +18,7 @@ from evenkeel.workflows.account_words import account_in_words
 from evenkeel.workflows.check_window import check_run, scored_by, window_of
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.monitoring import log_check
+from evenkeel.workflows.promise import promised_rows
 from evenkeel.workflows.reference import reference_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def gather_window(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     reference = reference_of(spec, champion.training, champion.version, gateways)
     run = check_run(spec, partition)
     gateways.staging.put(run, "scored", labelled)
-    gateways.staging.put(run, "promised", reference.holdout)
+    gateways.staging.put(run, "promised", promised_rows(spec, champion, reference.holdout, gateways))
     matured = int(labelled[c.LABEL].notna().sum()) if c.LABEL in labelled else 0
     result = Gathered(partition.key, champion.version, len(labelled), len(reference.sample), matured)
     gateways.staging.put_note(run, "gathered", asdict(result) | {"training": champion.training})

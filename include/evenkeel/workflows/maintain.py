@@ -99,9 +99,11 @@ def retire_versions(spec: ModelSpec, now: datetime, gateways: Gateways) -> Retir
 
 
 def _unnamed(versions: list[Version], entries: list[Entry], before: datetime) -> list[int]:
-    """The versions that were registered before an instant and that no entry names."""
+    """The versions that were registered before an instant and that no entry names; none that somebody else registered, which has
+    no digest of ours.
+    """
     named = {number for one in entries for number in (one.version, one.previous_version)}
-    return [one.number for one in versions if one.number not in named and one.created_at < before]
+    return [one.number for one in versions if one.number not in named and one.digest and one.created_at < before]
 
 
 def _turned_down(versions: list[Version], entries: list[Entry], before: datetime) -> list[int]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
+FIRST_CHAMPION = "a first champion"
+"""What a step waits for while nothing is decided."""
+
 _MOMENT = timedelta(microseconds=1)
 _DAYS_BEFORE = timedelta(days=2)
 """A partition begins at most so long before its scoring as-of, for what is scored the day it runs or the day after."""
@@ -42,7 +45,7 @@ def scoring_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> 
     """What scoring a partition with the champion of its as-of has to wait for, in words; None where all is there."""
     entries = gateways.ledger.entries(spec.model)
     if not crownings(entries):
-        return f"a first champion (train {spec.model} as of {spec.scoring_as_of(partition).isoformat()} or earlier)"
+        return f"{FIRST_CHAMPION} (train {spec.model} as of {spec.scoring_as_of(partition).isoformat()} or earlier)"
     return _undecided(spec, spec.scoring_as_of(partition) + _MOMENT, entries, gateways)
 
 
@@ -53,7 +56,7 @@ def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> st
     entries = gateways.ledger.entries(spec.model)
     begun = _begun(entries)
     if begun is None:
-        return f"a first champion (train {spec.model})"
+        return f"{FIRST_CHAMPION} (train {spec.model})"
     there = {*gateways.lake.partitions(spec.model, SCORES), *gateways.lake.partitions(spec.model, REFUSED)}
     wanted = [one for one in window_of(spec, partition) if spec.scoring_as_of(one) >= begun]
     missing = [one.key for one in wanted if one.key not in there]
@@ -68,8 +71,18 @@ def check_needs(spec: ModelSpec, partition: Partition, gateways: Gateways) -> st
 
 
 def decision_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str | None:
-    """What a training, or the answer to a signal, as of an instant has to wait for: every decision before it."""
+    """What the answer to a signal, as of an instant, has to wait for: every decision before it."""
     return _undecided(spec, as_of, gateways.ledger.entries(spec.model), gateways)
+
+
+def training_needs(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> str | None:
+    """What a training of the past has to wait for: every decision before it, and a first champion. Of several trainings without
+    one each would be judged as the first, and which of them is depends on who comes first.
+    """
+    begun = _begun(gateways.ledger.entries(spec.model))
+    if begun is None or begun > as_of:
+        return f"{FIRST_CHAMPION} (train {spec.model} as of {as_of.isoformat()} or earlier, by itself)"
+    return decision_needs(spec, as_of, gateways)
 
 
 def retraining_needs(spec: ModelSpec, as_of: datetime, now: datetime, gateways: Gateways) -> str | None:

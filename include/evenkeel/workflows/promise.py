@@ -1,14 +1,20 @@
-"""What a champion promised: its holdout, whose labels and scores are kept with its reference."""
+"""What a champion promised: its holdout, whose labels and scores are kept with its reference; or, where a rollback by itself
+brought it back, the days on which it was found better.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evenkeel.decisions.decay import Sample
 from evenkeel.vocabulary import columns as c
+from evenkeel.vocabulary.errors import FeatureError
 from evenkeel.workflows.check_window import published_predictions
+from evenkeel.workflows.ledger import SETTLED
+from evenkeel.workflows.predict import predict_version
+from evenkeel.workflows.promote import recent_labelled
 from evenkeel.workflows.reference import ROW_DAY
 
 if TYPE_CHECKING:
@@ -16,6 +22,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evenkeel.vocabulary.spec import ModelSpec
+    from evenkeel.workflows.gateways import Gateways
+    from evenkeel.workflows.ledger import Entry
+
+
+def promised_rows(spec: ModelSpec, champion: Entry, holdout: pd.DataFrame, gateways: Gateways) -> pd.DataFrame:
+    """The labelled rows, with the champion's scores, that it is held to.
+
+    Held to its promise of long ago, who came back because another had decayed would decay at once: the days are other days. It
+    is held to what it did on those.
+
+    Args:
+        spec: the model.
+        champion: the entry that made it champion.
+        holdout: its own, of its reference.
+        gateways: the doors.
+    """
+    if champion.version is None or not champion.id.startswith(SETTLED):
+        return holdout
+    rows = recent_labelled(spec, champion.effective_at, spec.drift.decay.window, gateways)
+    try:
+        found = predict_version(spec, champion.version, rows, gateways)
+    except FeatureError:  # it cannot be asked any more
+        return holdout
+    said: dict[str, Any] = {c.PREDICTION: found.values if found.values.ndim == 1 else found.values.max(axis=1)}
+    if found.values.ndim > 1:
+        said |= {f"{c.PROBABILITY_PREFIX}{name}": found.values[:, place] for place, name in enumerate(found.classes)}
+    return rows.assign(**said, **{ROW_DAY: rows[c.PARTITION].astype(str)}).drop(columns=[c.PARTITION])
 
 
 def promised_sample(spec: ModelSpec, promised: pd.DataFrame) -> Sample:

@@ -10,8 +10,9 @@ from evenkeel.decisions.promotion import judge_challenger
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError, LedgerConflictError
 from evenkeel.vocabulary.partition import Partition, back, partitions_between
+from evenkeel.vocabulary.tables import REFERENCE_ROWS
 from evenkeel.vocabulary.verdict import Outcome, Verdict
-from evenkeel.workflows.bar import AGAINST, bar_verdict, refuse_barred, refuse_without_file
+from evenkeel.workflows.bar import AGAINST, bar_verdict, refuse_barred, refuse_unborn, refuse_without_file
 from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.frame import add_labels
 from evenkeel.workflows.ledger import (
@@ -26,10 +27,11 @@ from evenkeel.workflows.ledger import (
     previous_of,
 )
 from evenkeel.workflows.predict import predict_version
+from evenkeel.workflows.reference import HOLDOUT, PART, ROW_DAY
 from evenkeel.workflows.train import training_run, training_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -80,7 +82,7 @@ def decided_already(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Ent
 
 def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gateways) -> Verdict:
     """Hold a registered version against the champion on the holdout rows before the as-of, by the same gate as a training."""
-    gateways.registry.version(spec.model, version)
+    refuse_unborn(as_of, gateways.registry.version(spec.model, version))
     refusal = bar_verdict(as_of, version, gateways.ledger.entries(spec.model))
     if refusal is not None:
         return refusal
@@ -91,6 +93,7 @@ def judge_version(spec: ModelSpec, as_of: datetime, version: int, gateways: Gate
     if champion.version == version:
         return Verdict(Outcome.REFUSE, f"version {version} is the champion already", against)
     holdout = recent_labelled(spec, as_of, spec.training.holdout, gateways)
+    holdout = unseen_rows(spec, holdout, (version, champion.version), gateways)
     asked, present = (predict_version(spec, one, holdout, gateways) for one in (version, champion.version))
     compared = compare_on(spec, holdout, asked, present)
     verdict = judge_challenger(compared, spec.promotion, opponent=f"champion {champion.version}")
@@ -103,12 +106,14 @@ def promote_version(
     """Make a given version champion from the as-of on. A refusal is put on record too.
 
     Raises GateRefusedError where the verdict is no pass or the version was rolled back and `force` is not set, or is set without
-    a reason, and LedgerConflictError where the champion is another by now than the one the verdict is about.
+    a reason, EvenkeelError where the version learnt from what came after the as-of, and LedgerConflictError where the champion is
+    another by now than the one the verdict is about.
     """
     if force and not reason.strip():
         raise GateRefusedError(f"{spec.model}: forcing version {version} past the gate needs a reason")
     promoted = verdict.passed or force
     known = gateways.registry.version(spec.model, version)
+    refuse_unborn(as_of, known)
     said = (
         f"forced: {reason} (the gate said: {verdict.reason})" if force else f"{verdict.reason}. {reason}".rstrip(". ")
     )
@@ -243,7 +248,8 @@ def _record_challenger(
     spec: ModelSpec, as_of: datetime, kind: Kind, gateways: Gateways, approval: Approval | None
 ) -> Decided:
     run = training_run(spec, as_of)
-    version = int(gateways.staging.get_note(run, "registered")["version"])
+    registered = gateways.staging.get_note(run, "registered")
+    version = int(registered["version"])
     verdict, met = gateways.staging.get_note(run, "verdict"), gateways.staging.get_note(run, "evaluated")
     passed = verdict["outcome"] in {Outcome.PASS, Outcome.WARN}
     if kind is Kind.PROMOTED and not passed:
@@ -253,6 +259,11 @@ def _record_challenger(
     # That nobody answered keeps the champion, and stands in nobody's way who answers later.
     entry_id = f"{judged}/unanswered" if approval is not None and approval.by is None else judged
     known = gateways.registry.version(spec.model, version)
+    if known.digest != registered.get("digest", known.digest):
+        raise EvenkeelError(
+            f"{spec.model} version {version}: its model file had SHA-256 {registered['digest']} when it was registered, its tag "
+            f"says {known.digest} by now: somebody changed it, so nothing is decided about the version. Train again"
+        )
     words = ("not approved" if kind is Kind.KEPT and passed else "") if approval is None else approval.in_words(spec)
 
     def decide(entries: list[Entry]) -> Entry:
@@ -345,6 +356,20 @@ def _before(champion: Entry, entries: list[Entry]) -> int | None:
     """Whom the alias showed until a champion was decided."""
     before = champion_of([one for one in entries if one.sequence < champion.sequence])
     return None if before is None else before.version
+
+
+def unseen_rows(spec: ModelSpec, rows: pd.DataFrame, versions: Sequence[int], gateways: Gateways) -> pd.DataFrame:
+    """The rows of days from which none of some versions learnt: those on which who learnt from them would be flattered go."""
+    first = max((_first_unseen(spec, one, gateways) for one in versions), default="")
+    return rows[rows[c.PARTITION].astype(str) >= first].reset_index(drop=True)
+
+
+def _first_unseen(spec: ModelSpec, version: int, gateways: Gateways) -> str:
+    """The first day of a version's own holdout; empty where its reference is not in the lake."""
+    training = gateways.registry.version(spec.model, version).tags.get("evenkeel.training")
+    kept = gateways.lake.read(spec.model, REFERENCE_ROWS, partitions=[training or ""], columns=[PART, ROW_DAY])
+    held = None if kept is None else kept.loc[kept[PART] == HOLDOUT, ROW_DAY]
+    return "" if held is None or held.empty else str(held.min())
 
 
 def recent_labelled(spec: ModelSpec, as_of: datetime, window: timedelta, gateways: Gateways) -> pd.DataFrame:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
 
+HOLDOUT = "holdout"
 PART = "_part"
 """`train` or `holdout`."""
 
@@ -90,7 +91,7 @@ def reference_of(spec: ModelSpec, training: str | None, version: int, gateways: 
         {name: _stored(spec, name, one) for name, one in stored.items()},
         None if together is None else Together(**together),
         rows[rows[_SAMPLED]].drop(columns=[_SAMPLED, PART]).reset_index(drop=True),
-        rows[rows[PART] == "holdout"].drop(columns=[_SAMPLED, PART]).reset_index(drop=True),
+        rows[rows[PART] == HOLDOUT].drop(columns=[_SAMPLED, PART]).reset_index(drop=True),
     )
 
 
@@ -112,7 +113,7 @@ def _measured(spec: ModelSpec, learnt: pd.DataFrame) -> list[str]:
 
 def _profile(spec: ModelSpec, learnt: pd.DataFrame, column: str) -> dict[str, str]:
     scores = set(score_columns(spec, learnt.columns))
-    rows = learnt[learnt[PART] == "holdout"] if column in scores else learnt
+    rows = learnt[learnt[PART] == HOLDOUT] if column in scores else learnt
     keys = sorted(rows[ROW_DAY].unique())
     cells = cells_of(column, rows[column], numeric=is_numeric(spec, column))
     counted = count_reference(rows[column], rows[ROW_DAY], keys, cells)
@@ -147,7 +148,7 @@ def _rows(spec: ModelSpec, learnt: pd.DataFrame) -> pd.DataFrame:
     order = rng.permutation(len(learnt))
     sampled = np.zeros(len(learnt), dtype=bool)
     sampled[order[: spec.drift.sample]] = True
-    holdout = (learnt[PART] == "holdout").to_numpy()
+    holdout = (learnt[PART] == HOLDOUT).to_numpy()
     turn = pd.Series(np.argsort(order)).groupby(learnt[ROW_DAY].to_numpy()).rank().to_numpy()
     kept = sampled | (holdout & (turn <= spec.drift.daily_rows))
     return learnt.assign(**{_SAMPLED: sampled})[kept].reset_index(drop=True)

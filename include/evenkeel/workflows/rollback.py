@@ -13,7 +13,7 @@ from evenkeel.vocabulary.verdict import DriftOutcome, Outcome, Verdict
 from evenkeel.workflows.evaluation import compare_on
 from evenkeel.workflows.ledger import SETTLED, TRAINING, Entry, Kind, barred, champion_of, crownings
 from evenkeel.workflows.predict import predict_version
-from evenkeel.workflows.promote import follow, recent_labelled, rollback_entry
+from evenkeel.workflows.promote import follow, recent_labelled, rollback_entry, unseen_rows
 from evenkeel.workflows.retrain import ending_of, signal_id
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def _compare(
     careful = spec.promotion.model_copy(update={"alpha": spec.promotion.alpha / len(earlier)})
     rows = recent_labelled(spec, asked.effective_at, spec.drift.decay.window, gateways)
     held = spec.model_copy(update={"promotion": careful})
+    # On the same rows for all: a day from which one of them learnt flatters that one.
+    rows = unseen_rows(spec, rows, [one.version for one in (champion, *earlier) if one.version is not None], gateways)
     return [_Compared(one, _hold_against(held, rows, one, champion, gateways)) for one in earlier]
 
 

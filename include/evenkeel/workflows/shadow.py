@@ -164,7 +164,7 @@ def _compare(spec: ModelSpec, as_of: datetime, shadow: Entry, champion: int, gat
 
 
 def _against(spec: ModelSpec, known: pd.DataFrame, gateways: Gateways) -> str:
-    """What the gate's guards say of the rows; slices are those of features, which the published scores have."""
+    """What the gate's guards say of the rows. Slices by a column that is no feature, and so not published, are read again."""
     rules = spec.promotion
     if not rules.slices and rules.calibration_tolerance is None:
         return ""
@@ -172,6 +172,11 @@ def _against(spec: ModelSpec, known: pd.DataFrame, gateways: Gateways) -> str:
     keys = sorted(known[c.PARTITION].astype(str).unique())
     there = gateways.lake.read(spec.model, SCORES, partitions=keys, columns=[*spec.rows.key, *columns, c.PARTITION])
     rows = known if there is None else known.merge(there, on=[*spec.rows.key, c.PARTITION], how="left")
+    unpublished = [one for one in rules.slices if one not in spec.features.names]
+    if unpublished:
+        key = list(spec.rows.key)
+        built = gateways.frames.build(spec, [spec.partition(one) for one in keys])
+        rows = rows.drop(columns=unpublished, errors="ignore").merge(built[[*key, *unpublished]], on=key, how="left")
     compared = compare_on(spec, rows, published_predictions(spec, rows), published_predictions(spec, _champions(rows)))
     return guards_against(compared, rules)
 

@@ -160,8 +160,7 @@ def validate_window(spec: ModelSpec, as_of: datetime, gateways: Gateways) -> Val
     run = training_run(spec, as_of)
     frame = gateways.staging.get(run, "extracted")
     what = f"{spec.model} train as of {as_of:%Y-%m-%d %H:%M}Z"
-    last = Partition.containing(as_of, spec.timezone)
-    gated = gate_window(spec, last, frame, what=what, page=data_docs_name(spec, as_of), gateways=gateways)
+    gated = gate_window(spec, as_of, frame, what=what, page=data_docs_name(spec, as_of), gateways=gateways)
     accepted, suites = gated.accepted, gated.suite_hash
     later = accepted[spec.rows.event_time] >= _holdout_from(spec, as_of)
     if spec.data_gate.labels is not None and later.any() and not later.all():  # an empty part is refused at the split

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow.as_of import as_of_of_signal
-from evenkeel.airflow.need_trigger import DECIDE
-from evenkeel.airflow.operators.step import StepOperator
+from evenkeel.airflow.need_trigger import DECIDE, RETRAINED, NeedTrigger, missing
+from evenkeel.airflow.operators.step import StepOperator, open_gateways
 from evenkeel.airflow.operators.waiting import WaitingOperator
+from evenkeel.vocabulary.settings import read_settings
+from evenkeel.vocabulary.spec_file import find_spec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +38,19 @@ class WaitForDecisionsOperator(WaitingOperator):
         """Go on: a check that failed must not leave later signals unanswered."""
         self.without = lacking
         self.log.warning("%s: waited %s for %s, which never came", self.model, self.patience, lacking)
+
+    def execute_after_wait(self, context: Context, event: dict[str, Any], without: str = "") -> Any:
+        """Go on, but not while a retraining is under way: whatever never came, a second one would not be its answer."""
+        lacking = without or event.get("missing")
+        if lacking and "error" not in event:
+            spec = find_spec(read_settings().models, self.model)
+            about = str(self.about(spec, context))
+            retraining = missing(spec, RETRAINED, about, open_gateways(context))
+            if retraining is not None:
+                patience = (spec.longest_training + timedelta(minutes=1)).total_seconds()
+                trigger = NeedTrigger(self.model, RETRAINED, about, retraining, patience)
+                self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"without": lacking})
+        return super().execute_after_wait(context, {**event, "missing": lacking})
 
     def step(self, spec: ModelSpec, gateways: Gateways, context: Context) -> Any:
         """Nothing more than to say what was done without."""

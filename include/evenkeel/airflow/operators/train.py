@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator
 
 from evenkeel.airflow.as_of import as_of_of_run
-from evenkeel.airflow.need_trigger import DECIDE, RETRAINED
+from evenkeel.airflow.need_trigger import RETRAINED, TRAIN
 from evenkeel.airflow.operators.links import DataDocsLink, ModelCardLink, RunLink, VersionLink
 from evenkeel.airflow.operators.step import StepOperator, page_url
 from evenkeel.airflow.operators.waiting import WaitingOperator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class ExtractWindowOperator(WaitingOperator):
     """Read the window before the as-of, with the labels known by then and point-in-time features."""
 
-    pipeline, always = DECIDE, RETRAINED
+    pipeline, always = TRAIN, RETRAINED
 
     def patience_with(self, spec: ModelSpec, needs: str) -> timedelta:
         """A retraining may be under way for as long as a training may, and a minute later it has failed."""

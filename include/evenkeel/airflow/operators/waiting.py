@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.airflow.need_trigger import NeedTrigger, missing
+from evenkeel.airflow.need_trigger import CHECK, NeedTrigger, missing
 from evenkeel.airflow.operators.step import StepOperator, kind_of_run, open_gateways
-from evenkeel.vocabulary.errors import EvenkeelError
+from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError
 from evenkeel.vocabulary.settings import read_settings
 from evenkeel.vocabulary.spec_file import find_spec
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import Context
 
     from evenkeel.vocabulary.partition import Partition
@@ -46,7 +44,8 @@ class WaitingOperator(StepOperator):
         return self.patience
 
     def execute(self, context: Context) -> Any:
-        """Run the step, or defer until what it needs is on record."""
+        """Run the step, or defer until what it needs is on record. Raises AsOfMissingError for an as-of that is to come."""
+        self._refuse_to_come(context)
         if needs := self.waits_as(context):
             spec = find_spec(read_settings().models, self.model)
             about = str(self.about(spec, context))
@@ -59,6 +58,23 @@ class WaitingOperator(StepOperator):
                 trigger = NeedTrigger(self.model, needs, about, lacking, patience)
                 self.defer(trigger=trigger, method_name="execute_after_wait")
         return super().execute(context)
+
+    def _refuse_to_come(self, context: Context) -> None:
+        """What is decided as of an instant stays: before it has come, not all is known that counts."""
+        spec = find_spec(read_settings().models, self.model)
+        about = self.about(spec, context)
+        instant = self.acts_from(spec, about)
+        if instant > datetime.now(UTC):
+            raise AsOfMissingError(
+                f"{self.model} {self.task_id}: {about} is acted on as of {instant.isoformat()}, which is to come: not all that "
+                "counts is known yet. Pass an earlier partition or as_of in the run's conf"
+            )
+
+    def acts_from(self, spec: ModelSpec, about: Partition | datetime) -> datetime:
+        """The instant this step acts from."""
+        if isinstance(about, datetime):
+            return about
+        return spec.check_as_of(about) if self.pipeline == CHECK else spec.scoring_as_of(about)
 
     def execute_after_wait(self, context: Context, event: dict[str, Any]) -> Any:
         """Run the step after the wait; where what it needs never came, say so and fail."""
