@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.workflows.account_words import account_in_words
-from evenkeel.workflows.check_window import check_run
+from evenkeel.workflows.check_window import check_run, scored_by
 from evenkeel.workflows.drift import measure_drift
 from evenkeel.workflows.drift_check import gather_window
 from evenkeel.workflows.ledger import Kind
@@ -63,6 +63,14 @@ def test_a_check_records_both_answers_with_their_numbers(trained: House) -> None
     assert set(distributions) == {*trained.spec.features.names, "_label"}  # three days of scores are no reference
     assert set(columns["kind"]) == {"distribution", "nulls", "unseen", "together"}
     assert b"drawDashboard" in trained.gateways.pages.get(checks["page"].iloc[0])
+
+
+def test_what_somebody_asked_a_version_to_score_is_not_checked(trained: House) -> None:
+    """Days it was not champion of, or asked for: what it says there it never said to anybody as champion."""
+    scored(trained)
+    run_scoring(trained.spec, trained.spec.partition(DAYS[-1]), trained.gateways, champion="current")
+    mine = scored_by(trained.spec, 1, DAYS[-3:], trained.gateways)
+    assert set(mine["_partition"]) == set(DAYS[-3:-1])
 
 
 def test_without_scores_there_is_no_answer(trained: House) -> None:

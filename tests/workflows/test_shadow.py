@@ -20,6 +20,7 @@ from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.settings import Settings
 from evenkeel.vocabulary.spec import ModelSpec
 from evenkeel.vocabulary.verdict import Outcome, Verdict
+from evenkeel.workflows import shadow
 from evenkeel.workflows.gateways import Gateways
 from evenkeel.workflows.ledger import TERM, Entry, Kind, champion_of, shadow_of, standing_shadow
 from evenkeel.workflows.needs import check_needs, scoring_needs
@@ -33,6 +34,9 @@ from tests.workflows.conftest import PROJECT, House
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from evenkeel.decisions.comparison import Comparison
+    from evenkeel.vocabulary.spec_training import Promotion
 
 MODEL = "flight_delay"
 FIRST, SECOND = "2013-01-20", "2013-01-21"
@@ -365,6 +369,30 @@ def test_a_shadow_that_gains_is_promoted_by_itself(checked: tuple[Path, list[Sha
     assert champion.digest == house.gateways.registry.version(MODEL, 2).digest
     assert champion.training == house.gateways.ledger.entries(MODEL)[-2].training
     assert house.gateways.registry.champion_alias(MODEL) == 2
+
+
+def test_a_promotion_is_guarded_by_slices_of_what_is_no_feature(
+    checked: tuple[Path, list[ShadowJudged]], lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column that is sliced by and never learnt from is not in the scores: it is read again when the evidence is enough."""
+    day = next(one.partition for one in checked[1] if one.promoted)
+    house = copied(lived, tmp_path)
+    categorical = tuple(name for name in house.spec.features.categorical if name != "origin")
+    features = house.spec.features.model_copy(update={"categorical": categorical})
+    promotion = house.spec.promotion.model_copy(update={"slices": {"origin": 0.5}})
+    spec = house.spec.model_copy(update={"features": features, "promotion": promotion})
+    assert spec.carried == ("origin",)
+    seen: list[set[str]] = []
+    guards = shadow.guards_against
+
+    def watched(compared: Comparison, rules: Promotion) -> str:
+        seen.append({str(one.value) for one in compared.slices})
+        return guards(compared, rules)
+
+    monkeypatch.setattr(shadow, "guards_against", watched)
+    judged = [judge_shadow(spec, spec.partition(one), house.gateways) for one in CHECKED if one <= day]
+    assert judged[-1].promoted
+    assert seen[-1] == {"JFK", "LGA", "EWR"}
 
 
 def test_judged_again_and_in_another_order_nothing_is_decided_twice(
