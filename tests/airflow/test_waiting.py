@@ -70,6 +70,13 @@ def test_what_is_to_come_is_not_acted_on(operator: type[WaitingOperator], about:
         operator(task_id="early", model="flight_delay").execute(context)
 
 
+def test_a_worker_whose_clock_is_a_little_behind_acts_all_the_same() -> None:
+    """A scheduled run begins at the instant it acts from, by the scheduler's clock."""
+    soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    context: Any = {"params": {"wait": None, "as_of": soon}, "run_id": "manual"}
+    ExtractWindowOperator(task_id="early", model="flight_delay")._refuse_to_come(context)
+
+
 def test_an_answer_whose_wait_was_in_vain_waits_on_for_a_retraining(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an hour for a check that never came it would go on; but not while a retraining is under way."""
     context: Any = {"params": {"wait": None, "as_of": "2013-02-08"}, "run_id": "manual"}

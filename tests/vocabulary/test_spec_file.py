@@ -187,9 +187,7 @@ def test_a_check_runs_after_the_scores_it_looks_at(tmp_path: Path) -> None:
     """Rows of a whole day are scored the morning after; a check before that would look at other days when it is repeated."""
     content = changed("scoring.schedule", "0 6 * * *")
     del content["rows"]["available_after"]
-    sentence = (
-        "drift.schedule: '30 3 * * *' checks a partition 1.14583d after its start, its scores are made 1.25d after it"
-    )
+    sentence = "drift.schedule: '30 3 * * *' checks a partition 27.5h after its start, its scores are made 30h after it"
     with pytest.raises(SpecError, match=re.escape(sentence)):
         load_spec(written(tmp_path, content))
 

@@ -169,6 +169,14 @@ def test_what_one_run_is_sending_no_other_sends(desk: Desk) -> None:
     assert desk.record() == [("hook", "drift", "sent")]
 
 
+def test_a_backfill_that_comes_to_its_alerts_backwards_tells_no_more(desk: Desk) -> None:
+    """The days between the last, which is told of, and the first, which is weeks before, make them one."""
+    days = [f"2013-04-{day:02}" for day in range(1, 21)]
+    for day in days:
+        desk.check(day, "dest")
+    assert [desk.deliver(day) for day in reversed(days)] == [[("hook", "drift")], *[[]] * 19]
+
+
 def test_of_twenty_runs_at_once_one_tells(desk: Desk) -> None:
     """Twenty checks of drift that goes on, at the same moment, and two routes: a message each."""
     desk.alerts = {"routes": [HOOK, MAIL | {"about": ["drift"]}]}

@@ -126,6 +126,16 @@ def test_a_training_of_the_past_waits_for_a_first_champion(house: House) -> None
     assert training_needs(house.spec, instant, house.gateways) == decision_needs(house.spec, instant, house.gateways)
 
 
+def test_an_answer_of_before_the_schedule_changed_is_one(begun: House) -> None:
+    """Checks came at another hour then, and so did what answered them."""
+    third, then = day(begun, "2013-02-03"), begun.spec.check_as_of(day(begun, "2013-02-01"))
+    check(begun, "2013-02-01", outcome="drift")
+    record(begun, Kind.DECLINED, then, entry_id=signal_id(then))
+    spec = begun.spec.model_copy(update={"drift": begun.spec.drift.model_copy(update={"schedule": "30 9 * * *"})})
+    assert spec.check_as_of(day(begun, "2013-02-01")) != then
+    assert scoring_needs(spec, third, begun.gateways) is None
+
+
 def test_a_declined_signal_is_an_answer(begun: House) -> None:
     """Declined is decided."""
     instant = begun.spec.check_as_of(day(begun, "2013-02-01"))

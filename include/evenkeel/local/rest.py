@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 FINISHED = frozenset({"success", "failed"})
 _PAGE = 100
+_NOTICED = 3.0
+"""Seconds within which the scheduler has noticed that a task waits for a person."""
 
 
 class RequestRefusedError(ServiceError):
@@ -164,8 +166,13 @@ class AirflowClient:
     def answer(self, question: Json, option: str, params: Json | None = None) -> Json:
         """Answer one of the `questions` with one of its options; returns who answered what, and when.
 
+        A question that was asked just now is answered a moment later: Airflow 3.3 takes a task for failed that is answered before
+        its scheduler has noticed that it waits, asks again, and forgets the answer.
+
         Raises RequestRefusedError: 403 for a user who may not, 409 where somebody has answered meanwhile.
         """
+        asked = datetime.fromisoformat(question["created_at"])
+        time.sleep(max(0.0, _NOTICED - max(0.0, (datetime.now(UTC) - asked).total_seconds())))
         task = question["task_instance"]
         path = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails".format(**task)
         return self._call("PATCH", path, json={"chosen_options": [option], "params_input": params or {}})

@@ -93,6 +93,6 @@ class Part(BaseModel):
 
 
 def in_words(duration: timedelta) -> str:
-    """A duration as a message says it: days from one day on, else hours."""
+    """A duration as a message says it: in days where they are whole, else in hours."""
     hours = duration.total_seconds() / 3600
-    return f"{hours / 24:g}d" if hours >= 24 else f"{hours:g}h"
+    return f"{hours / 24:g}d" if hours and hours % 24 == 0 else f"{hours:g}h"

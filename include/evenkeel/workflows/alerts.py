@@ -70,7 +70,7 @@ def due_alerts(spec: ModelSpec, as_of: datetime, gateways: Gateways, *, failure:
     Due is what happened by then, and since `alerts.repeat` before (or any time before, where its sending failed), and what the
     route was not told of yet. `failure` is a run that failed, which no table knows.
     """
-    return _due_of(spec, as_of, gateways.run, happenings(spec, as_of, gateways, failure), told_alerts(spec, gateways))
+    return _due_of(spec, as_of, gateways.run, happenings(spec, gateways, failure), told_alerts(spec, gateways))
 
 
 def deliver_alerts(
@@ -86,7 +86,7 @@ def deliver_alerts(
     Raises what the sending raised, in one piece, once everything was tried: TransientError where one of it may work later.
     """
     routes = {route.name: route for route in spec.alerts.routes}
-    happened = happenings(spec, as_of, gateways, failure)
+    happened = happenings(spec, gateways, failure)
     troubles: list[EvenkeelError] = []
     sent = silenced = 0
     for alert in _taken(spec, as_of, happened, gateways):
@@ -150,7 +150,9 @@ def _due(
     sent = [one.event for one in mine if one.outcome is Outcome.SENT or one.is_taken(run, now)]
     noted = [*sent, *(one.event for one in mine if one.outcome is Outcome.SILENCED)]
     unsent = {one.id for one in mine if one.outcome in {Outcome.FAILED, Outcome.SENDING}}
-    recent = [one for one in events if one.at > as_of - spec.alerts.repeat or one.id in unsent]
+    # What comes later is not told yet, but it may be what this is a part of, and was told already.
+    by_then = [one for one in events if one.at <= as_of]
+    recent = [one for one in by_then if one.at > as_of - spec.alerts.repeat or one.id in unsent]
     silences = {one.id: _silence(spec, one) for one in recent}
     days = {(one.event.what, one.event.at): one.day for one in happened}
     loud = news_of([one for one in recent if not silences[one.id]], events, sent, spec.alerts.repeat)

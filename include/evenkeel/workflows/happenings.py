@@ -58,14 +58,12 @@ class Happening:
     run: str = ""
 
 
-def happenings(spec: ModelSpec, as_of: datetime, gateways: Gateways, failure: Failure | None) -> list[Happening]:
-    """What happened up to an instant; `failure` is a run that failed, unless it was a gate that stopped it."""
-    checked = [one for one in _checked(spec, gateways) if one.event.at <= as_of]
-    entries = [one for one in gateways.ledger.entries(spec.model) if one.effective_at <= as_of]
+def happenings(spec: ModelSpec, gateways: Gateways, failure: Failure | None) -> list[Happening]:
+    """All that is on record; `failure` is a run that failed, unless it was a gate that stopped it."""
+    checked, entries = _checked(spec, gateways), gateways.ledger.entries(spec.model)
     quoting = [one.reason for one in entries if one.kind is Kind.REFUSED and one.version is None and one.reason]
     decided = [_decided(spec, one, checked, quoting) for one in entries if one.kind in TOLD_OF]
-    refused = [one for one in _refused_partitions(spec, gateways) if one.event.at <= as_of]
-    found = [*checked, *decided, *refused]
+    found = [*checked, *decided, *_refused_partitions(spec, gateways)]
     if failure is not None and not any(one.event.what == "refused" and one.run == gateways.run for one in found):
         found.append(_failed(spec, failure, gateways))
     return found

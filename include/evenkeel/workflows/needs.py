@@ -23,7 +23,7 @@ from evenkeel.workflows.stale import stale_partitions
 from evenkeel.workflows.train import training_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from evenkeel.vocabulary.partition import Partition
@@ -119,16 +119,20 @@ def _undecided(spec: ModelSpec, until: datetime, entries: Sequence[Entry], gatew
     unchecked = [one.key for one in due if one.key not in signalled]
     if unchecked:
         return f"the drift check of {_some(unchecked)} ({spec.model}_drift_check)"
-    signals = [one for one in due if signalled[one.key]]
+    signals = {one: signalled[one.key] for one in due if signalled[one.key]}
     return None if spec.retraining.mode == "off" else _unanswered(spec, until, signals, entries, gateways)
 
 
 def _unanswered(
-    spec: ModelSpec, until: datetime, signals: Sequence[Partition], entries: Sequence[Entry], gateways: Gateways
+    spec: ModelSpec,
+    until: datetime,
+    signals: Mapping[Partition, set[str]],
+    entries: Sequence[Entry],
+    gateways: Gateways,
 ) -> str | None:
     """The signals whose answer is not on record yet, or the retrainings that are not decided or not followed up, in words."""
     answers = {one.id: one for one in entries if one.kind in {Kind.RETRAIN, Kind.DECLINED}}
-    unanswered = [one.key for one in signals if signal_id(spec.check_as_of(one)) not in answers]
+    unanswered = [one.key for one, ids in signals.items() if not ids & answers.keys()]
     if unanswered:
         return f"the answer to the signal of {_some(unanswered)} ({spec.model}_retrain)"
     launched = [one for one in answers.values() if one.kind is Kind.RETRAIN and one.effective_at < until]
@@ -167,13 +171,22 @@ def _begun(entries: Sequence[Entry]) -> datetime | None:
     return crowned[0].effective_at if crowned else None
 
 
-def _signals(spec: ModelSpec, gateways: Gateways) -> dict[str, bool]:
-    """For each partition with a check on record, whether it signalled."""
-    found = gateways.lake.read(spec.model, CHECKS, columns=[c.PARTITION, "drift_outcome", "decay_outcome"])
+def _signals(spec: ModelSpec, gateways: Gateways) -> dict[str, set[str]]:
+    """For each partition with a check on record, the ids its answer may have; none where it did not signal.
+
+    It is answered as of the schedule it had, or as of the one it has now.
+    """
+    found = gateways.lake.read(spec.model, CHECKS, columns=[c.PARTITION, "as_of", "drift_outcome", "decay_outcome"])
     if found is None:
         return {}
     signals = (found[["drift_outcome", "decay_outcome"]] == str(DriftOutcome.DRIFT)).any(axis=1)
-    return dict(zip(found[c.PARTITION].astype(str), signals.astype(bool), strict=True))
+    keys = found[c.PARTITION].astype(str)
+    return {
+        key: {signal_id(one) for one in (as_of.to_pydatetime(), spec.check_as_of(spec.partition(key)))}
+        if signalled
+        else set()
+        for key, as_of, signalled in zip(keys, found["as_of"], signals, strict=True)
+    }
 
 
 def _some(keys: Sequence[str]) -> str:

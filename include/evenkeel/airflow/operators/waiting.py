@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from evenkeel.vocabulary.partition import Partition
     from evenkeel.vocabulary.spec import ModelSpec
 
+_CLOCKS_APART = timedelta(minutes=5)
+"""How far a worker's clock may be behind the scheduler's, which begins a run at the instant it acts from."""
+
 
 class WaitingOperator(StepOperator):
     """A step that waits where the run is a backfill, or its parameter `wait` says so: a run of today acts on what there is.
@@ -64,7 +67,7 @@ class WaitingOperator(StepOperator):
         spec = find_spec(read_settings().models, self.model)
         about = self.about(spec, context)
         instant = self.acts_from(spec, about)
-        if instant > datetime.now(UTC):
+        if instant > datetime.now(UTC) + _CLOCKS_APART:
             raise AsOfMissingError(
                 f"{self.model} {self.task_id}: {about} is acted on as of {instant.isoformat()}, which is to come: not all that "
                 "counts is known yet. Pass an earlier partition or as_of in the run's conf"
