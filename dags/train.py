@@ -2,7 +2,7 @@
 
 Scheduled by partition and backfillable, where the spec gives a schedule; a training acts from the instant of its schedule. By
 hand or through the REST API, pass `as_of` in the conf, or a partition key. A backfill waits for every decision before each of its
-days, and for a first champion: train once by itself before it. A run of today waits for a retraining under way, and for nothing else.
+days, and for a first champion: train once by itself before it. A run of today waits for a retraining under way only.
 """
 
 from __future__ import annotations
