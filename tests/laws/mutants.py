@@ -166,6 +166,14 @@ MUTATIONS = (
         "workflows/check_window.py",
         "mine = (pads.field(c.MODEL_VERSION) == champion)",
         "mine = (pads.field(c.MODEL_VERSION) >= 0)",
+        first="champion_before",
+    ),
+    one(
+        3,
+        "a check looks at what the champion was asked to score",
+        "workflows/check_window.py",
+        " & (pads.field(c.CHOICE) == AS_OF_CHAMPION)",
+        "",
         first="champion_of_its_day",
     ),
     one(

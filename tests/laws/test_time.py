@@ -166,15 +166,26 @@ def test_law_03_before_the_first_promotion_there_is_no_champion(lived: House) ->
 
 def test_law_03_a_check_looks_at_the_champion_of_its_day(lived: House) -> None:
     """The check of a past day is about the scores of the champion of then: not of one that was promoted for a later day, and not
-    of a version that somebody asked for (law 3).
+    of a version that somebody asked for, be it the same (law 3).
     """
     promote(lived, 2, DAY)
-    run_scoring(lived.spec, lived.spec.partition(SCORED[0]), lived.gateways, champion="2")
+    for day, asked in zip(SCORED, "21", strict=False):
+        run_scoring(lived.spec, lived.spec.partition(day), lived.gateways, champion=asked)
     assert run_drift_check(lived.spec, lived.spec.partition(SCORED[-1]), lived.gateways).champion == 1
     row = lived.gateways.lake.read(lived.spec.model, CHECKS, partitions=[SCORED[-1]])
     assert row is not None
     assert row["champion"].tolist() == [1]
-    assert row["rows"].iloc[0] == sum(len(lived.scores(day)) for day in SCORED[1:])
+    assert row["rows"].iloc[0] == sum(len(lived.scores(day)) for day in SCORED[2:])
+
+
+def test_law_03_a_check_leaves_out_what_the_champion_before_scored(lived: House) -> None:
+    """The check of a champion's first day is about that day, not about its predecessor's (law 3)."""
+    promote(lived, 2, SCORED[-1])
+    run_scoring(lived.spec, lived.spec.partition(SCORED[-1]), lived.gateways)
+    assert run_drift_check(lived.spec, lived.spec.partition(SCORED[-1]), lived.gateways).champion == 2
+    row = lived.gateways.lake.read(lived.spec.model, CHECKS, partitions=[SCORED[-1]])
+    assert row is not None
+    assert row["rows"].tolist() == [len(lived.scores(SCORED[-1]))]
 
 
 def _record(house: House, kind: Kind, instant: clock.datetime, entry_id: str) -> None:
