@@ -72,9 +72,11 @@ def test_what_is_to_come_is_not_acted_on(operator: type[WaitingOperator], about:
 
 def test_a_worker_whose_clock_is_a_little_behind_acts_all_the_same() -> None:
     """A scheduled run begins at the instant it acts from, by the scheduler's clock."""
-    soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
-    context: Any = {"params": {"wait": None, "as_of": soon}, "run_id": "manual"}
-    ExtractWindowOperator(task_id="early", model="flight_delay")._refuse_to_come(context)
+    spec = find_spec(PROJECT / "config" / "models", "flight_delay")
+    operator = ExtractWindowOperator(task_id="early", model="flight_delay")
+    operator.refuse_to_come(spec, datetime.now(UTC) + timedelta(minutes=1))
+    with pytest.raises(AsOfMissingError, match="which is to come"):
+        operator.refuse_to_come(spec, datetime.now(UTC) + timedelta(minutes=10))
 
 
 def test_an_answer_whose_wait_was_in_vain_waits_on_for_a_retraining(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from evenkeel.workflows.pipelines import run_scoring, run_training
 from evenkeel.workflows.promote import promote_version
 
 if TYPE_CHECKING:
+    from evenkeel.gateways.registry import Registry
     from evenkeel.vocabulary.spec import ModelSpec
     from evenkeel.workflows.gateways import Gateways
     from tests.workflows.conftest import House
@@ -137,6 +138,26 @@ def test_a_version_that_nothing_was_decided_about_is_deleted_once_it_is_old(trai
     again = gateways.registry.versions(asks.model)[-1]
     assert again.number != 1
     assert gateways.registry.load(asks.model, again.number) is not None
+
+
+def test_a_version_that_is_promoted_while_others_files_go_keeps_its_own(
+    trained: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two were turned down long ago; while the first one's file goes, a person promotes the second."""
+    gateways, model = trained.gateways, trained.spec.model
+    for day in ("2013-02-03", "2013-02-04"):
+        run_training(with_promotion(trained, margin=0.9), trained.at(day), gateways)
+    training = trained.spec.training.model_copy(update={"keep_versions": timedelta(days=90)})
+    spec, drop = trained.spec.model_copy(update={"training": training}), type(gateways.registry).drop_file
+
+    def slowly(registry: Registry, name: str, number: int) -> None:
+        drop(registry, name, number)
+        verdict = Verdict(Outcome.PASS, "", {"against": 1})
+        promote_version(spec, trained.at("2013-02-05"), 3, verdict, gateways, force=True, reason="it was better")
+
+    monkeypatch.setattr(type(gateways.registry), "drop_file", slowly)
+    assert retire_versions(spec, datetime.now(UTC) + timedelta(days=91), gateways).versions == (2,)
+    assert file_of(gateways, model, 3).exists()
 
 
 def test_a_version_that_somebody_registered_by_hand_is_left_alone(trained: House) -> None:

@@ -107,26 +107,15 @@ class Sources:
         Raises SourceError for a source that is missing, damaged, lacks a column or holds a value of another type or a local
         time that does not exist, and TransientError for a database that does not answer.
         """
-        with self._discreet(table):
-            return self._read(table, start, end, as_of, timezone, among)
-
-    def _read(
-        self,
-        table: Table,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
-        timezone: str,
-        among: pd.DataFrame | None,
-    ) -> pd.DataFrame:
         source, asked = table.source, _asked(among, table)
-        if isinstance(source, SqlSource):
-            # A connection's URL is taken as it is: a password may hold a dollar sign.
-            url = self._resolve(str(source.connection)) if source.url is None else self._expand(source.url, table)
-            found = read_query(url, source.query, start, end, table.timezone)
-            found = _cut(found, table, start, end, what=self.describe(table))
-        else:
-            found = self._scan(source, table, start, end, timezone, asked)
+        with self._discreet(table):
+            if isinstance(source, SqlSource):
+                # A connection's URL is taken as it is: a password may hold a dollar sign.
+                url = self._resolve(str(source.connection)) if source.url is None else self._expand(source.url, table)
+                found = read_query(url, source.query, start, end, table.timezone)
+                found = _cut(found, table, start, end, what=self.describe(table))
+            else:
+                found = self._scan(source, table, start, end, timezone, asked)
         typed = _typed(found, table, name=self.describe(table))
         for name, values in asked.items():
             typed = typed.filter(pads.field(name).isin(values))

@@ -27,9 +27,10 @@ _Loader: type[yaml.SafeLoader] = getattr(
 
 
 _SECRET = {"url", "connection"}
-_ADDRESS = re.compile(r"://[^/]*@")
-_NOT_SHOWN = "(not shown)"
 """Keys whose value may hold a password, put there by right or by mistake."""
+_ADDRESS = re.compile(r"://[^/]*@")
+"""What an address with a user or a password in it looks like, wherever it stands."""
+_NOT_SHOWN = "(not shown)"
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -98,6 +98,17 @@ def measure_scores(spec: ModelSpec, known: pd.DataFrame) -> dict[str, float]:
     """Every metric of published scores on their labels; all of them are known."""
     published = published_predictions(spec, known)
     return evaluate(spec.task, known[c.LABEL].to_numpy(), published.values, published.classes)
+
+
+def published_columns(spec: ModelSpec, said: Predictions) -> dict[str, Any]:
+    """Predictions as columns of the scores: what `published_predictions` reads."""
+    if spec.task != "multiclass":
+        return {c.PREDICTION: said.values}
+    columns: dict[str, Any] = {
+        f"{c.PROBABILITY_PREFIX}{name}": said.values[:, place] for place, name in enumerate(said.classes)
+    }
+    columns[c.PREDICTION] = np.asarray(said.classes)[said.values.argmax(axis=1)]
+    return columns
 
 
 def published_predictions(spec: ModelSpec, scores: pd.DataFrame) -> Predictions:

@@ -4,14 +4,14 @@ brought it back, the days on which it was found better.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenkeel.decisions.decay import Sample
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import FeatureError
-from evenkeel.workflows.check_window import published_predictions
+from evenkeel.workflows.check_window import published_columns, published_predictions
 from evenkeel.workflows.ledger import SETTLED
 from evenkeel.workflows.predict import predict_version
 from evenkeel.workflows.promote import recent_labelled
@@ -45,10 +45,9 @@ def promised_rows(spec: ModelSpec, champion: Entry, holdout: pd.DataFrame, gatew
         found = predict_version(spec, champion.version, rows, gateways)
     except FeatureError:  # it cannot be asked any more
         return holdout
-    said: dict[str, Any] = {c.PREDICTION: found.values if found.values.ndim == 1 else found.values.max(axis=1)}
-    if found.values.ndim > 1:
-        said |= {f"{c.PROBABILITY_PREFIX}{name}": found.values[:, place] for place, name in enumerate(found.classes)}
-    return rows.assign(**said, **{ROW_DAY: rows[c.PARTITION].astype(str)}).drop(columns=[c.PARTITION])
+    return rows.assign(**published_columns(spec, found), **{ROW_DAY: rows[c.PARTITION].astype(str)}).drop(
+        columns=[c.PARTITION]
+    )
 
 
 def promised_sample(spec: ModelSpec, promised: pd.DataFrame) -> Sample:

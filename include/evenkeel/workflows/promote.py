@@ -330,9 +330,8 @@ def follow(spec: ModelSpec, entry: Entry, gateways: Gateways) -> Decided:
         if champion is None or champion.version in {None, number}:
             break
         number = champion.version
-        _point_alias(
-            spec, champion, entries, gateways
-        )  # then look again: somebody may have decided and pointed meanwhile
+        _point_alias(spec, champion, entries, gateways)
+        # And look again: somebody may have decided and pointed meanwhile.
     return Decided(str(entry.kind), entry.version, number, entry.effective_at.isoformat(), entry.reason)
 
 

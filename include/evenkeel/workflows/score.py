@@ -10,12 +10,12 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from evenkeel.vocabulary import columns as c
 from evenkeel.vocabulary.errors import EvenkeelError, GateRefusedError
 from evenkeel.vocabulary.tables import QUARANTINE, REFUSED, SCORES
+from evenkeel.workflows.check_window import published_columns
 from evenkeel.workflows.data_gate import gate_partition, refuse_critical
 from evenkeel.workflows.ledger import AS_OF_CHAMPION, CURRENT_CHAMPION, champion_of
 from evenkeel.workflows.predict import predict_version
@@ -301,14 +301,4 @@ def _scores(spec: ModelSpec, version: int, frame: pd.DataFrame, gateways: Gatewa
     if frame.empty:
         return {}
     found = predict_version(spec, version, frame, gateways)
-    return _score_columns(spec, found.values, tuple(found.classes))
-
-
-def _score_columns(spec: ModelSpec, predicted: np.ndarray, classes: tuple[object, ...]) -> dict[str, Any]:
-    if spec.task != "multiclass":
-        return {c.PREDICTION: predicted}
-    columns: dict[str, Any] = {
-        f"{c.PROBABILITY_PREFIX}{name}": predicted[:, place] for place, name in enumerate(classes)
-    }
-    columns[c.PREDICTION] = np.asarray(classes)[predicted.argmax(axis=1)]
-    return columns
+    return published_columns(spec, found)

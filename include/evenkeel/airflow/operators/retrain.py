@@ -47,7 +47,7 @@ class WaitForDecisionsOperator(WaitingOperator):
             about = str(self.about(spec, context))
             retraining = missing(spec, RETRAINED, about, open_gateways(context))
             if retraining is not None:
-                patience = (spec.longest_training + timedelta(minutes=1)).total_seconds()
+                patience = self.patience_with(spec, RETRAINED).total_seconds()
                 trigger = NeedTrigger(self.model, RETRAINED, about, retraining, patience)
                 self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"without": lacking})
         return super().execute_after_wait(context, {**event, "missing": lacking})

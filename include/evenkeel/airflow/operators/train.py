@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
@@ -29,10 +28,6 @@ class ExtractWindowOperator(WaitingOperator):
     """Read the window before the as-of, with the labels known by then and point-in-time features."""
 
     pipeline, always = TRAIN, RETRAINED
-
-    def patience_with(self, spec: ModelSpec, needs: str) -> timedelta:
-        """A retraining may be under way for as long as a training may, and a minute later it has failed."""
-        return spec.longest_training + timedelta(minutes=1) if needs == RETRAINED else self.patience
 
     def about(self, spec: ModelSpec, context: Context) -> datetime:
         """Its as-of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.airflow.need_trigger import CHECK, NeedTrigger, missing
+from evenkeel.airflow.need_trigger import CHECK, RETRAINED, NeedTrigger, missing
 from evenkeel.airflow.operators.step import StepOperator, kind_of_run, open_gateways
 from evenkeel.vocabulary.errors import AsOfMissingError, EvenkeelError
 from evenkeel.vocabulary.settings import read_settings
@@ -42,30 +42,27 @@ class WaitingOperator(StepOperator):
         return self.pipeline if asked else ""
 
     def patience_with(self, spec: ModelSpec, needs: str) -> timedelta:
-        """For how long it waits."""
-        del spec, needs
-        return self.patience
+        """For how long it waits: a retraining is under way as long as a training may be, and a minute later it has failed."""
+        return spec.longest_training + timedelta(minutes=1) if needs == RETRAINED else self.patience
 
     def execute(self, context: Context) -> Any:
         """Run the step, or defer until what it needs is on record. Raises AsOfMissingError for an as-of that is to come."""
-        self._refuse_to_come(context)
+        spec = find_spec(read_settings().models, self.model)
+        about = self.about(spec, context)
+        self.refuse_to_come(spec, about)
         if needs := self.waits_as(context):
-            spec = find_spec(read_settings().models, self.model)
-            about = str(self.about(spec, context))
-            lacking = missing(spec, needs, about, open_gateways(context))
+            lacking = missing(spec, needs, str(about), open_gateways(context))
             if lacking is not None:
                 self.log.info("%s %s waits for %s", self.model, self.task_id, lacking)
                 # For people: Airflow hides a trigger's arguments.
                 context["ti"].xcom_push(key="waited_for", value=lacking)
                 patience = self.patience_with(spec, needs).total_seconds()
-                trigger = NeedTrigger(self.model, needs, about, lacking, patience)
+                trigger = NeedTrigger(self.model, needs, str(about), lacking, patience)
                 self.defer(trigger=trigger, method_name="execute_after_wait")
         return super().execute(context)
 
-    def _refuse_to_come(self, context: Context) -> None:
-        """What is decided as of an instant stays: before it has come, not all is known that counts."""
-        spec = find_spec(read_settings().models, self.model)
-        about = self.about(spec, context)
+    def refuse_to_come(self, spec: ModelSpec, about: Partition | datetime) -> None:
+        """Raise AsOfMissingError for what is to come: what is decided as of an instant stays, and not all that counts is known."""
         instant = self.acts_from(spec, about)
         if instant > datetime.now(UTC) + _CLOCKS_APART:
             raise AsOfMissingError(
