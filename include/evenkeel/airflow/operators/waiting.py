@@ -62,7 +62,7 @@ class WaitingOperator(StepOperator):
         return super().execute(context)
 
     def refuse_to_come(self, spec: ModelSpec, about: Partition | datetime) -> None:
-        """Raise AsOfMissingError for what is to come: what is decided as of an instant stays, and not all that counts is known."""
+        """Raise AsOfMissingError for what is to come: what is decided stays, and not all is known yet that counts."""
         instant = self.acts_from(spec, about)
         if instant > datetime.now(UTC) + _CLOCKS_APART:
             raise AsOfMissingError(
